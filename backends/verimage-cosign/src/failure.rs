@@ -1,0 +1,28 @@
+//! How this scheme's refusals become codes.
+
+use verimage_core::{Code, Failure, Limits};
+
+/// A signature, manifest or payload that is not well formed.
+pub(crate) fn malformed(detail: impl Into<String>) -> Failure {
+    Failure::new(Code::PayloadMalformed, detail)
+}
+
+/// More layers than are looked at.
+pub(crate) fn too_many_layers(found: usize, limits: &Limits) -> Failure {
+    Failure::new(Code::LimitExceeded, format!("the signature manifest has {found} layers, the first {} were tried", limits.signatures))
+}
+
+/// A payload that says it is larger than is read.
+pub(crate) fn payload_too_large(size: u64, limits: &Limits) -> Failure {
+    Failure::new(Code::LimitExceeded, format!("the payload claims {size} bytes, at most {} are read", limits.payload_bytes))
+}
+
+/// Nothing proves an entry in the log.
+pub(crate) fn log_missing() -> Failure {
+    Failure::new(Code::LogMissing, "the signature is sound, but no transparency log entry proves it")
+}
+
+/// A layer that is something else than a signature.
+pub(crate) fn foreign_layer(media_type: &str) -> Failure {
+    Failure::new(Code::SignatureNotFound, format!("the layer is a `{}`, not a cosign payload", media_type.escape_debug()))
+}

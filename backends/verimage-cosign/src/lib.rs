@@ -1,0 +1,20 @@
+#![doc = include_str!("../docs.md")]
+
+mod check;
+mod config;
+mod discover;
+mod envelope;
+mod failure;
+
+use std::sync::Arc;
+
+use verimage_core::policy::Backend;
+use verimage_crypto::CryptoSet;
+
+pub use config::{CosignConfig, Reference, Scheme, Transparency};
+pub use envelope::{Payload, PayloadError, SIMPLE_SIGNING_MEDIA_TYPE};
+
+/// The backend for policies: the leaf `cosign`, judged with this crypto set.
+pub fn backend(crypto: CryptoSet) -> Arc<dyn Backend> {
+    Arc::new(config::CosignBackend { crypto })
+}

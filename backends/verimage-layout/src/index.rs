@@ -1,0 +1,136 @@
+//! The index of a layout.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use verimage_core::manifest::{ImageManifest, OCI_INDEX};
+use verimage_core::{Digest, StoreError, Tag, json};
+
+use crate::{LayoutError, Selector};
+
+const NAME: &str = "org.opencontainers.image.ref.name";
+/// What `cosign save` writes: the kind of each entry.
+const KIND: &str = "kind";
+const KIND_IMAGE: &str = "dev.cosignproject.cosign/image";
+const KIND_IMAGE_INDEX: &str = "dev.cosignproject.cosign/imageIndex";
+const KIND_SIGNATURES: &str = "dev.cosignproject.cosign/sigs";
+
+/// One line of the index.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Entry {
+    pub(crate) media_type: String,
+    pub(crate) digest: Digest,
+    size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+}
+
+impl Entry {
+    fn name(&self) -> Option<&str> {
+        self.annotations.get(NAME).map(String::as_str)
+    }
+
+    fn is_called(&self, name: &str) -> bool {
+        self.name().is_some_and(|own| own == name || own.rsplit_once(':').is_some_and(|(_, tag)| tag == name))
+    }
+
+    fn kind(&self) -> Option<&str> {
+        self.annotations.get(KIND).map(String::as_str)
+    }
+
+    /// Whether this entry is an image and not something about one.
+    fn is_image(&self) -> bool {
+        let attachment = self
+            .name()
+            .is_some_and(|name| name.contains("sha256-") && [".sig", ".att", ".sbom"].iter().any(|suffix| name.ends_with(suffix)));
+        !attachment && self.kind().is_none_or(|kind| matches!(kind, KIND_IMAGE | KIND_IMAGE_INDEX))
+    }
+
+    /// This entry as the Referrers API lists it.
+    pub(crate) fn as_referrer(&self, manifest: &ImageManifest) -> Self {
+        let artifact_type = manifest.artifact_type.clone().or_else(|| Some(manifest.config.media_type.clone()));
+        Self { artifact_type, annotations: manifest.annotations.clone(), ..self.clone() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LayoutIndex {
+    schema_version: u32,
+    manifests: Vec<Entry>,
+}
+
+impl LayoutIndex {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, LayoutError> {
+        let index: Self = json::from_slice(bytes).map_err(|error| LayoutError::Malformed(format!("index.json: {error}")))?;
+        match index.schema_version {
+            2 => Ok(index),
+            other => Err(LayoutError::Malformed(format!("index.json has schema version {other}, expected 2"))),
+        }
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.manifests
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<&Entry> {
+        self.manifests.iter().find(|entry| entry.is_called(name))
+    }
+
+    /// The signatures in a layout by `cosign save`, if `tag` is the signature tag of its only image.
+    pub(crate) fn saved_by_cosign(&self, tag: &Tag) -> Option<&Entry> {
+        let image = self.only(Entry::is_image).ok().filter(|image| image.kind().is_some())?;
+        let expected = Tag::of_digest(&image.digest, "", ".sig").ok()?;
+        (*tag == expected).then(|| self.only(|entry| entry.kind() == Some(KIND_SIGNATURES)).ok()).flatten()
+    }
+
+    pub(crate) fn select(&self, selector: &Selector) -> Result<&Entry, StoreError> {
+        match selector {
+            Selector::Only => self
+                .only(Entry::is_image)
+                .map_err(|count| StoreError::not_found(format!("the layout has {count} images; name one of {}", self.names().join(", ")))),
+            Selector::Name(name) => self
+                .named(name)
+                .ok_or_else(|| StoreError::not_found(format!("the layout has no `{name}`; it has {}", self.names().join(", ")))),
+            Selector::Digest(digest) => self
+                .manifests
+                .iter()
+                .find(|entry| entry.digest == *digest)
+                .ok_or_else(|| StoreError::not_found(format!("the layout's index has no {digest}"))),
+        }
+    }
+
+    fn only(&self, wanted: impl Fn(&Entry) -> bool) -> Result<&Entry, usize> {
+        let found: Vec<_> = self.manifests.iter().filter(|entry| wanted(entry)).collect();
+        match found.as_slice() {
+            [only] => Ok(only),
+            others => Err(others.len()),
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.manifests.iter().filter(|entry| entry.is_image()).filter_map(Entry::name).take(10).collect()
+    }
+}
+
+/// Checks the file `oci-layout`.
+pub(crate) fn check_marker(bytes: &[u8]) -> Result<(), LayoutError> {
+    #[derive(Deserialize)]
+    struct Marker {
+        #[serde(rename = "imageLayoutVersion")]
+        version: String,
+    }
+    let marker: Marker = json::from_slice(bytes).map_err(|error| LayoutError::Malformed(format!("oci-layout: {error}")))?;
+    match marker.version.as_str() {
+        "1.0.0" => Ok(()),
+        other => Err(LayoutError::Malformed(format!("its version is `{}`, expected `1.0.0`", other.escape_debug()))),
+    }
+}
+
+/// A page of the Referrers API.
+pub(crate) fn referrers_page(entries: &[Entry]) -> Vec<u8> {
+    serde_json::json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).to_string().into_bytes()
+}

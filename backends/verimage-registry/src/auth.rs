@@ -1,0 +1,222 @@
+//! From a challenge to an `Authorization` header: tokens are asked for once, shared, and asked for again when refused.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::header::HeaderValue;
+use serde::Deserialize;
+use url::Url;
+use url::form_urlencoded::Serializer;
+use verimage_core::{StoreError, StoreErrorKind};
+
+use crate::address::Neighbourhood;
+use crate::challenge::{BearerChallenge, Challenges};
+use crate::client::{Client, Hop};
+use crate::credentials::{Credential, basic_header};
+use crate::failure;
+use crate::flight::{Flights, lock};
+use crate::hosts::authority;
+use crate::realm;
+use crate::registries::Endpoint;
+
+/// Bytes of a token service's answer.
+const TOKEN_BYTES: u64 = 64 << 10;
+/// How long a token lives that does not say so. Distribution, "Token Authentication Specification".
+const DEFAULT_LIFE: Duration = Duration::from_secs(60);
+/// No token is used for longer, whatever it says.
+const LONGEST_LIFE: Duration = Duration::from_secs(3600);
+/// More tokens than this are forgotten together.
+const MAX_TOKENS: usize = 4096;
+
+/// What is sent in `Authorization`, until when, and what must not be repeated to anybody.
+pub(crate) struct Authorization {
+    header: HeaderValue,
+    expires: Option<Instant>,
+    secrets: Vec<String>,
+}
+
+/// A repository on one server: what a token is good for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Scope {
+    origin: String,
+    path: String,
+}
+
+/// Who asks for a token: the registry that was spoken to.
+pub(crate) struct Asker<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) url: &'a Url,
+    pub(crate) neighbourhood: Neighbourhood,
+    pub(crate) deadline: Instant,
+}
+
+#[derive(Deserialize)]
+struct TokenBody {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    access_token: String,
+    expires_in: Option<f64>,
+}
+
+impl Authorization {
+    fn new(text: &str, expires: Option<Instant>, secrets: &[&str]) -> Option<Arc<Self>> {
+        let mut header = HeaderValue::from_str(text).ok()?;
+        header.set_sensitive(true);
+        // Something very short is no secret, and would punch holes into every message.
+        let secrets = secrets.iter().filter(|secret| secret.len() >= 4).map(|secret| (*secret).to_owned());
+        Some(Arc::new(Self { header, expires, secrets: secrets.collect() }))
+    }
+
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.header
+    }
+
+    /// Takes secrets out of a text that a server wrote.
+    pub(crate) fn hide(&self, error: StoreError) -> StoreError {
+        let detail = self.secrets.iter().fold(error.detail, |text, secret| text.replace(secret.as_str(), "[secret]"));
+        StoreError { kind: error.kind, detail }
+    }
+
+    fn is_alive(&self) -> bool {
+        self.expires.is_none_or(|expires| Instant::now() < expires)
+    }
+}
+
+impl Scope {
+    pub(crate) fn of(url: &Url, endpoint: &Endpoint) -> Self {
+        Self { origin: format!("{}://{}", url.scheme(), authority(url)), path: endpoint.path.clone() }
+    }
+}
+
+/// The authorizations that are in use.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    known: Mutex<HashMap<Scope, Arc<Authorization>>>,
+    flights: Flights<Scope, Result<Arc<Authorization>, StoreError>>,
+}
+
+impl Tokens {
+    /// What this scope was last granted, if that is still good.
+    pub(crate) fn current(&self, scope: &Scope) -> Option<Arc<Authorization>> {
+        lock(&self.known).get(scope).filter(|known| known.is_alive()).map(Arc::clone)
+    }
+
+    /// A new authorization in place of the refused one. Callers that come together share it.
+    pub(crate) async fn renew<F>(
+        &self,
+        scope: &Scope,
+        refused: Option<&Arc<Authorization>>,
+        obtain: impl FnOnce() -> F,
+    ) -> Result<Arc<Authorization>, StoreError>
+    where
+        F: Future<Output = Result<Arc<Authorization>, StoreError>>,
+    {
+        let other = |current: &Arc<Authorization>| refused.is_none_or(|refused| !Arc::ptr_eq(current, refused));
+        if let Some(current) = self.current(scope).filter(other) {
+            return Ok(current);
+        }
+        let work = || async {
+            let granted = obtain().await?;
+            let mut known = lock(&self.known);
+            if known.len() >= MAX_TOKENS {
+                known.clear();
+            }
+            known.insert(scope.clone(), Arc::clone(&granted));
+            Ok(granted)
+        };
+        self.flights.join(scope.clone(), work).await
+    }
+
+    /// Forgets what was refused, so that the next caller asks anew.
+    pub(crate) fn forget(&self, scope: &Scope, refused: &Arc<Authorization>) {
+        let mut known = lock(&self.known);
+        if known.get(scope).is_some_and(|current| Arc::ptr_eq(current, refused)) {
+            known.remove(scope);
+        }
+    }
+}
+
+impl Client {
+    /// Answers a challenge with what is known for the repository.
+    pub(crate) async fn authorize(&self, asker: &Asker<'_>, challenges: &Challenges) -> Result<Arc<Authorization>, StoreError> {
+        let credential = self.credentials.find(asker.endpoint).await?;
+        let refuse = |why: &str| StoreError::new(StoreErrorKind::Unauthorized, format!("{}: {why}", asker.endpoint.name()));
+        let unusable = || refuse("the credential has characters that cannot be sent");
+        match (&challenges.bearer, &credential) {
+            (Some(_), Some(Credential::RegistryToken(token))) => {
+                Authorization::new(&format!("Bearer {token}"), None, &[token]).ok_or_else(unusable)
+            }
+            (Some(bearer), _) => self.token(asker, bearer, credential.as_ref()).await,
+            (None, Some(Credential::Basic { username, password })) => {
+                let header = basic_header(username, password);
+                let encoded = header.strip_prefix("Basic ").unwrap_or_default();
+                Authorization::new(&header, None, &[encoded, password]).ok_or_else(unusable)
+            }
+            (None, Some(_)) => Err(refuse("the registry asks for a password, and a token is what is known")),
+            (None, None) => Err(refuse("the registry asks for a user name and a password, and none is known for it")),
+        }
+    }
+
+    /// Fetches a token for reading one repository. Distribution, "Token Authentication Specification" and "OAuth2 Token Authentication".
+    async fn token(
+        &self,
+        asker: &Asker<'_>,
+        challenge: &BearerChallenge,
+        credential: Option<&Credential>,
+    ) -> Result<Arc<Authorization>, StoreError> {
+        let realm = realm::parse(&challenge.realm, asker.url)?;
+        let introduced = realm::may_see_credentials(&realm, asker.url, &self.credential_realms);
+        let scope = format!("repository:{}:pull", asker.endpoint.path);
+        let mut parameters = vec![("scope", scope.as_str())];
+        parameters.extend(challenge.service.as_deref().map(|service| ("service", service)));
+        let mut hop = Hop::to(realm.clone(), "application/json", self.reach(&realm, asker.url, asker.neighbourhood));
+        hop.place = format!("token service {} of {}", authority(&realm), asker.endpoint.host);
+        match credential.filter(|_| introduced) {
+            Some(Credential::IdentityToken(token)) => {
+                parameters.extend([("grant_type", "refresh_token"), ("client_id", "verimage"), ("refresh_token", token)]);
+                hop.form = Some(Serializer::new(String::new()).extend_pairs(parameters).finish());
+            }
+            known => {
+                hop.url.query_pairs_mut().extend_pairs(parameters);
+                if let Some(Credential::Basic { username, password }) = known {
+                    hop.authorization = Authorization::new(&basic_header(username, password), None, &[password]);
+                }
+            }
+        }
+        let granted = self.granted(&hop, asker, credential.filter(|_| introduced)).await;
+        let withheld = credential.is_some() && !introduced;
+        granted.map_err(|error| if withheld { realm::withheld(error, &realm) } else { error })
+    }
+
+    /// Sends the request for a token. Redirects are not followed: a token service answers itself.
+    async fn granted(&self, hop: &Hop, asker: &Asker<'_>, credential: Option<&Credential>) -> Result<Arc<Authorization>, StoreError> {
+        let reply = self.patient(hop, asker.deadline).await?;
+        let status = reply.status();
+        if !status.is_success() {
+            let kind = match (failure::kind_of(status), hop.form.is_some()) {
+                // RFC 6749, section 5.2: a refresh token that is no good is a bad request.
+                (StoreErrorKind::Unavailable, true) if status.as_u16() == 400 => StoreErrorKind::Unauthorized,
+                (StoreErrorKind::NotFound, _) => StoreErrorKind::Unavailable,
+                (kind, _) => kind,
+            };
+            let error = failure::refused(kind, &hop.place, status, &reply.error_body().await);
+            let secrets = credential.map(Credential::secret).and_then(|secret| Authorization::new("", None, &[secret]));
+            return Err(secrets.map_or(error.clone(), |secrets| secrets.hide(error)));
+        }
+        let began = Instant::now();
+        let unusable = || StoreError::unavailable(format!("{}: the answer holds no token that can be used", hop.place));
+        let body: TokenBody = serde_json::from_slice(&reply.body(TOKEN_BYTES).await?).map_err(|_| unusable())?;
+        let token = if body.token.is_empty() { &body.access_token } else { &body.token };
+        if token.is_empty() {
+            return Err(unusable());
+        }
+        let life = body.expires_in.map_or(DEFAULT_LIFE, life);
+        Authorization::new(&format!("Bearer {token}"), Some(began + life), &[token]).ok_or_else(unusable)
+    }
+}
+
+fn life(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST_LIFE.as_secs_f64())).unwrap_or_default()
+}

@@ -1,0 +1,301 @@
+//! Requests: one hop, pauses that the server asks for, redirects, and the answer to a challenge.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
+use url::{Host, Url};
+use verimage_core::{StoreError, StoreErrorKind};
+
+use crate::address::{Neighbourhood, Reach, neighbourhood};
+use crate::auth::{Asker, Authorization, Scope, Tokens};
+use crate::challenge::Challenges;
+use crate::config::{ConfigError, RegistryConfig};
+use crate::connect::{Connection, Connections};
+use crate::credentials::Credentials;
+use crate::failure;
+use crate::hosts::{Hosts, authority};
+use crate::registries::{Endpoint, Transport, names};
+
+const MAX_REDIRECTS: usize = 3;
+/// How often one request is sent to a server that asks to come back later.
+const MAX_TRIES: usize = 3;
+
+/// Everything that requests share.
+pub(crate) struct Client {
+    connections: Connections,
+    tokens: Tokens,
+    pub(crate) hosts: Hosts,
+    pub(crate) credentials: Credentials,
+    pub(crate) credential_realms: Vec<String>,
+    allow_private: Vec<String>,
+}
+
+/// A question to one repository.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) accept: &'static str,
+    pub(crate) deadline: Instant,
+}
+
+/// One request to one URL.
+pub(crate) struct Hop {
+    pub(crate) url: Url,
+    pub(crate) accept: &'static str,
+    pub(crate) authorization: Option<Arc<Authorization>>,
+    /// Fields to post; without them the request is a GET.
+    pub(crate) form: Option<String>,
+    pub(crate) reach: Reach,
+    pub(crate) verified: bool,
+    /// Who is asked, for messages.
+    pub(crate) place: String,
+}
+
+/// The head of an answer; the body is still to be read. Holds the host's permit until then.
+pub(crate) struct Reply {
+    pub(crate) response: Response,
+    /// Where the first hop ended: the registry itself.
+    neighbourhood: Neighbourhood,
+    place: String,
+    redirected: bool,
+    authorization: Option<Arc<Authorization>>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Why there is no answer, and whether not even a connection came about.
+pub(crate) struct Unanswered {
+    error: StoreError,
+    unconnected: bool,
+}
+
+impl From<StoreError> for Unanswered {
+    fn from(error: StoreError) -> Self {
+        Self { error, unconnected: false }
+    }
+}
+
+impl From<Unanswered> for StoreError {
+    fn from(unanswered: Unanswered) -> Self {
+        unanswered.error
+    }
+}
+
+impl Hop {
+    pub(crate) fn to(url: Url, accept: &'static str, reach: Reach) -> Self {
+        let place = authority(&url);
+        Self { url, accept, authorization: None, form: None, reach, verified: true, place }
+    }
+}
+
+impl Reply {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        self.response.url()
+    }
+
+    pub(crate) fn place(&self) -> String {
+        if self.redirected { format!("{} (redirected to {})", self.place, authority(self.url())) } else { self.place.clone() }
+    }
+
+    /// This answer if it is one, and what its status means if not.
+    pub(crate) async fn good(self) -> Result<Self, StoreError> {
+        if self.status() == StatusCode::OK { Ok(self) } else { Err(self.refusal().await.0) }
+    }
+
+    /// What a bad status means, and the start of its body.
+    pub(crate) async fn refusal(self) -> (StoreError, Vec<u8>) {
+        let (status, place, authorization) = (self.status(), self.place(), self.authorization.clone());
+        let body = self.error_body().await;
+        let error = failure::refused(failure::kind_of(status), &place, status, &body);
+        (authorization.map_or(error.clone(), |authorization| authorization.hide(error)), body)
+    }
+
+    /// Whether the registry itself asks who we are. A challenge from behind a redirect is nobody's business.
+    fn asks_for_authorization(&self) -> bool {
+        self.status() == StatusCode::UNAUTHORIZED && !self.redirected && !Challenges::of(self.headers()).is_empty()
+    }
+}
+
+impl Client {
+    pub(crate) fn new(config: &RegistryConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            connections: Connections::new(config)?,
+            tokens: Tokens::default(),
+            hosts: Hosts::new(config.requests_per_host),
+            credentials: Credentials::new(config)?,
+            credential_realms: config.credential_realms.clone(),
+            allow_private: config.allow_private.clone(),
+        })
+    }
+
+    /// Asks a repository for a resource, in whatever the server speaks.
+    pub(crate) async fn get(&self, call: Call<'_>, resource: &str) -> Result<Reply, StoreError> {
+        let endpoint = call.endpoint;
+        let host = self.hosts.of(&endpoint.host);
+        match (endpoint.transport, host.speaks_tls()) {
+            (Transport::Https, _) | (_, Some(true)) => Ok(self.ask(call, &endpoint.url(true, resource)?).await?),
+            (Transport::Http, _) | (_, Some(false)) => Ok(self.ask(call, &endpoint.url(false, resource)?).await?),
+            (Transport::HttpsThenHttp, None) => {
+                let first = self.ask(call, &endpoint.url(true, resource)?).await;
+                if !matches!(first, Err(Unanswered { unconnected: true, .. })) {
+                    host.remember_tls(true);
+                    return Ok(first?);
+                }
+                let second = self.ask(call, &endpoint.url(false, resource)?).await?;
+                host.remember_tls(false);
+                Ok(second)
+            }
+        }
+    }
+
+    /// Asks one URL of a repository, and answers a challenge once.
+    pub(crate) async fn ask(&self, call: Call<'_>, url: &Url) -> Result<Reply, Unanswered> {
+        let scope = Scope::of(url, call.endpoint);
+        let known = self.tokens.current(&scope);
+        let reply = self.follow(call, url, known.clone()).await?;
+        if !reply.asks_for_authorization() {
+            return Ok(reply);
+        }
+        let asker = Asker { endpoint: call.endpoint, url, neighbourhood: reply.neighbourhood, deadline: call.deadline };
+        let challenges = Challenges::of(reply.headers());
+        reply.error_body().await;
+        let fresh = self.tokens.renew(&scope, known.as_ref(), || self.authorize(&asker, &challenges)).await?;
+        let reply = self.follow(call, url, Some(Arc::clone(&fresh))).await?;
+        if reply.status() == StatusCode::UNAUTHORIZED {
+            self.tokens.forget(&scope, &fresh);
+        }
+        Ok(reply)
+    }
+
+    /// Follows redirects. What authorizes us at the registry is taken off for good at the first other origin.
+    async fn follow(&self, call: Call<'_>, url: &Url, authorization: Option<Arc<Authorization>>) -> Result<Reply, Unanswered> {
+        let mut hop = Hop::to(url.clone(), call.accept, Reach::Named);
+        hop.authorization = authorization;
+        hop.verified = call.endpoint.verified;
+        hop.place = call.endpoint.name();
+        let mut reply = self.patient(&hop, call.deadline).await?;
+        let neighbourhood = reply.neighbourhood;
+        for _ in 0..MAX_REDIRECTS {
+            let Some(target) = redirect_target(&reply)? else { return Ok(reply) };
+            reply.error_body().await;
+            if target.origin() != hop.url.origin() {
+                hop.authorization = None;
+                hop.verified = true;
+            }
+            hop.reach = self.reach(&target, url, neighbourhood);
+            hop.url = target;
+            reply = self.patient(&hop, call.deadline).await.map_err(StoreError::from)?;
+            reply.neighbourhood = neighbourhood;
+            reply.redirected = hop.url.origin() != url.origin();
+        }
+        match redirect_target(&reply)? {
+            None => Ok(reply),
+            Some(_) => {
+                let detail = format!("{}: more than {MAX_REDIRECTS} redirects", reply.place());
+                Err(StoreError::new(StoreErrorKind::TooLarge, detail).into())
+            }
+        }
+    }
+
+    /// Where a URL that a registry names may lead.
+    pub(crate) fn reach(&self, target: &Url, registry: &Url, neighbourhood: Neighbourhood) -> Reach {
+        let allowed = self.allow_private.iter().any(|listed| names(listed, &authority(target)));
+        if allowed || target.origin() == registry.origin() { Reach::Named } else { Reach::From(neighbourhood) }
+    }
+
+    /// Sends one request, and again if the server asks to come back within the deadline.
+    pub(crate) async fn patient(&self, hop: &Hop, deadline: Instant) -> Result<Reply, Unanswered> {
+        for _ in 1..MAX_TRIES {
+            let reply = self.send(hop).await?;
+            let Some(pause) = pause(&reply).filter(|pause| Instant::now().checked_add(*pause).is_some_and(|end| end < deadline)) else {
+                return Ok(reply);
+            };
+            reply.error_body().await;
+            tokio::time::sleep(pause).await;
+        }
+        self.send(hop).await
+    }
+
+    async fn send(&self, hop: &Hop) -> Result<Reply, Unanswered> {
+        if !hop.reach.admits_literal(&hop.url) {
+            let address = authority(&hop.url);
+            return Err(StoreError::unavailable(format!("{}: must not be sent to the address {address}", hop.place)).into());
+        }
+        let host = self.hosts.of(&authority(&hop.url));
+        let permit = host.permit().await;
+        let Connection { client, proxied } = self.connections.open(&hop.url, &host, hop.reach, hop.verified)?;
+        let method = if hop.form.is_some() { Method::POST } else { Method::GET };
+        let mut request = client.request(method, hop.url.clone()).header(ACCEPT, HeaderValue::from_static(hop.accept));
+        if let Some(authorization) = &hop.authorization {
+            request = request.header(AUTHORIZATION, authorization.header());
+        }
+        if let Some(form) = &hop.form {
+            let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+            request = request.header(CONTENT_TYPE, form_type).body(form.clone());
+        }
+        let answer = request.send().await;
+        let response =
+            answer.map_err(|error| Unanswered { unconnected: error.is_connect(), error: failure::unreachable(&hop.place, &error) })?;
+        let neighbourhood = if proxied { literal(&hop.url) } else { response.remote_addr().map(|peer| neighbourhood(peer.ip())) };
+        Ok(Reply {
+            response,
+            neighbourhood: neighbourhood.unwrap_or(Neighbourhood::Public),
+            place: hop.place.clone(),
+            redirected: false,
+            authorization: hop.authorization.clone(),
+            _permit: permit,
+        })
+    }
+}
+
+fn literal(url: &Url) -> Option<Neighbourhood> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(neighbourhood(address.into())),
+        Host::Ipv6(address) => Some(neighbourhood(address.into())),
+        Host::Domain(_) => None,
+    }
+}
+
+/// Where a redirect leads, if the answer is one. Never from https to anything else.
+fn redirect_target(reply: &Reply) -> Result<Option<Url>, StoreError> {
+    if !matches!(reply.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let refuse = |why: &str| StoreError::unavailable(format!("{}: a redirect {why}", reply.place()));
+    let location = reply.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let target = location.and_then(|location| reply.url().join(location).ok());
+    let mut target = target.ok_or_else(|| refuse("leads nowhere"))?;
+    target.set_fragment(None);
+    if target.scheme() != "https" && (target.scheme() != "http" || reply.url().scheme() != "http") {
+        return Err(refuse("leads away from https"));
+    }
+    if !target.username().is_empty() || target.password().is_some() {
+        return Err(refuse("has a user name in its address"));
+    }
+    Ok(Some(target))
+}
+
+/// How long the server asks to wait: RFC 9110, section 10.2.3, seconds or a date.
+fn pause(reply: &Reply) -> Option<Duration> {
+    if !matches!(reply.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let text = reply.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Duration::try_from(date.duration_since(Timestamp::now())).unwrap_or_default())
+}

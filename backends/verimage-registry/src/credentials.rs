@@ -1,0 +1,247 @@
+//! Credentials, and the files that hold them: containers-auth.json(5) and docker's `config.json`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::GeneralPurpose;
+use base64::engine::general_purpose::{GeneralPurposeConfig, STANDARD};
+use serde::Deserialize;
+use verimage_core::StoreError;
+
+use crate::config::{ConfigError, RegistryConfig};
+use crate::helper;
+use crate::registries::{DOCKER_HUB, DOCKER_HUB_SERVER, Endpoint};
+
+/// The name under which Docker Hub's credentials are stored.
+pub(crate) const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// What a registry is shown. `Debug` shows the kind and no secret.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credential {
+    /// A user name and a password, or what stands for one.
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: String,
+    },
+    /// A refresh token, which the token service changes into a token for one repository.
+    IdentityToken(String),
+    /// A token that the registry itself takes.
+    RegistryToken(String),
+}
+
+impl Credential {
+    /// A user name and a password.
+    pub fn basic(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self::Basic { username: username.into(), password: password.into() }
+    }
+
+    /// The parts that must never be shown.
+    pub(crate) fn secret(&self) -> &str {
+        match self {
+            Self::Basic { password, .. } => password,
+            Self::IdentityToken(token) | Self::RegistryToken(token) => token,
+        }
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Basic { .. } => "Basic(..)",
+            Self::IdentityToken(_) => "IdentityToken(..)",
+            Self::RegistryToken(_) => "RegistryToken(..)",
+        })
+    }
+}
+
+/// All places that may know a credential, in the order in which they are asked.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    own: BTreeMap<String, Credential>,
+    files: Vec<PathBuf>,
+    helper_directories: Vec<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AuthFile {
+    #[serde(default)]
+    auths: BTreeMap<String, Entry>,
+    #[serde(default)]
+    cred_helpers: BTreeMap<String, String>,
+    #[serde(default)]
+    creds_store: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    auth: String,
+    username: String,
+    password: String,
+    identitytoken: String,
+    registrytoken: String,
+}
+
+impl Credentials {
+    /// Takes over the sources; files that are there must be readable.
+    pub(crate) fn new(config: &RegistryConfig) -> Result<Self, ConfigError> {
+        for file in &config.auth_files {
+            read(file)?;
+        }
+        let own = config.credentials.iter().map(|(name, credential)| (folded(name), credential.clone()));
+        let (files, helper_directories) = (config.auth_files.clone(), config.helper_directories.clone());
+        Ok(Self { own: own.collect(), files, helper_directories })
+    }
+
+    /// The credential for a repository: the longest name wins, the first source that knows one wins.
+    pub(crate) async fn find(&self, endpoint: &Endpoint) -> Result<Option<Credential>, StoreError> {
+        let name = endpoint.name();
+        if let Some(found) = longest(self.own.iter().map(|(key, credential)| (key.clone(), credential)), &name) {
+            return Ok(Some(found.clone()));
+        }
+        for path in &self.files {
+            let file = read(path).map_err(|error| StoreError::unavailable(error.to_string()))?;
+            if let Some(found) = self.find_in(&file, path, endpoint).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn find_in(&self, file: &AuthFile, path: &Path, endpoint: &Endpoint) -> Result<Option<Credential>, StoreError> {
+        let helpers = file.cred_helpers.iter().map(|(key, helper)| (folded(key), helper));
+        if let Some(helper) = longest(helpers, &endpoint.host) {
+            return self.ask(helper, endpoint).await;
+        }
+        let entries = file.auths.iter().filter(|(_, entry)| !entry.is_empty());
+        if let Some(entry) = longest(entries.map(|(key, entry)| (folded(key), entry)), &endpoint.name()) {
+            let malformed = || StoreError::unavailable(format!("{}: the entry for {} is not readable", path.display(), endpoint.host));
+            return entry.credential().ok_or_else(malformed).map(Some);
+        }
+        match &file.creds_store {
+            Some(helper) if !helper.is_empty() => self.ask(helper, endpoint).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn ask(&self, helper: &str, endpoint: &Endpoint) -> Result<Option<Credential>, StoreError> {
+        let server = if endpoint.host == DOCKER_HUB { DOCKER_HUB_KEY } else { &endpoint.host };
+        helper::ask(helper, &self.helper_directories, server).await
+    }
+}
+
+impl Entry {
+    /// With a `credsStore`, docker leaves empty entries behind.
+    fn is_empty(&self) -> bool {
+        [&self.auth, &self.username, &self.identitytoken, &self.registrytoken].into_iter().all(String::is_empty)
+    }
+
+    fn credential(&self) -> Option<Credential> {
+        if !self.registrytoken.is_empty() {
+            return Some(Credential::RegistryToken(self.registrytoken.clone()));
+        }
+        if !self.identitytoken.is_empty() {
+            return Some(Credential::IdentityToken(self.identitytoken.clone()));
+        }
+        if self.auth.is_empty() {
+            return Some(Credential::basic(&self.username, &self.password));
+        }
+        let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+        let decoded = GeneralPurpose::new(&base64::alphabet::STANDARD, lenient).decode(self.auth.trim()).ok()?;
+        let text = String::from_utf8(decoded).ok()?;
+        let (username, password) = text.split_once(':')?;
+        // docker's own reader takes off NUL bytes, which some old writers padded with.
+        Some(Credential::basic(username, password.trim_end_matches('\0')))
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Entry(..)")
+    }
+}
+
+/// `Basic` of RFC 7617.
+pub(crate) fn basic_header(username: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
+}
+
+/// The entry whose name is `name`, or the longest path above it.
+fn longest<'a, T>(entries: impl Iterator<Item = (String, &'a T)>, name: &str) -> Option<&'a T> {
+    let covers = |key: &str| name.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    entries.filter(|(key, _)| covers(key)).max_by_key(|(key, _)| key.len()).map(|(_, value)| value)
+}
+
+/// A key of an auth file as `host` or `host/path`: docker's keys are URLs, and Docker Hub has many names.
+fn folded(key: &str) -> String {
+    let legacy = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
+    let bare = legacy.unwrap_or(key).trim_end_matches('/');
+    let version = legacy.and(bare.strip_suffix("/v1").or_else(|| bare.strip_suffix("/v2")));
+    let bare = version.unwrap_or(bare);
+    let (host, path) = bare.find('/').and_then(|slash| bare.split_at_checked(slash)).unwrap_or((bare, ""));
+    let host = match host.to_ascii_lowercase() {
+        host if host == "index.docker.io" || host == DOCKER_HUB_SERVER => DOCKER_HUB.to_owned(),
+        host => host,
+    };
+    host + path
+}
+
+fn read(path: &Path) -> Result<AuthFile, ConfigError> {
+    let text = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(ConfigError::unreadable(path, &error)),
+        other => other.map_err(|error| ConfigError::unreadable(path, &error))?,
+    };
+    // The parser's own message could repeat a secret.
+    let malformed = |error: serde_json::Error| {
+        ConfigError::malformed(path.display(), format!("no credential file: line {}, column {}", error.line(), error.column()))
+    };
+    serde_json::from_slice(&text).map_err(malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_keys_of_both_tools() {
+        for (key, expected) in [
+            ("https://index.docker.io/v1/", "docker.io"),
+            ("registry-1.docker.io", "docker.io"),
+            ("https://Registry.Example:5000/v2/", "registry.example:5000"),
+            ("registry.example/team/app", "registry.example/team/app"),
+            ("docker.io/library", "docker.io/library"),
+        ] {
+            assert_eq!(folded(key), expected);
+        }
+    }
+
+    #[test]
+    fn prefers_the_longest_path_and_never_half_a_name() {
+        let entries = [("a.example", 1), ("a.example/team", 2), ("a.example/team/app", 3)];
+        let find = |name| longest(entries.iter().map(|(key, value)| ((*key).to_owned(), value)), name).copied();
+        assert_eq!(find("a.example/team/app"), Some(3));
+        assert_eq!(find("a.example/team/other"), Some(2));
+        assert_eq!(find("a.example/teams/app"), Some(1));
+        assert_eq!(find("a.example.evil/team/app"), None);
+    }
+
+    #[test]
+    fn reads_every_kind_of_entry() {
+        let entry = |text: &str| serde_json::from_str::<Entry>(text).unwrap().credential();
+        assert_eq!(entry(r#"{"auth":"dTpwOnE="}"#), Some(Credential::basic("u", "p:q")));
+        assert_eq!(entry(r#"{"auth":"dTpw"}"#), Some(Credential::basic("u", "p")));
+        assert_eq!(entry(r#"{"auth":"????"}"#), None);
+        assert_eq!(entry(r#"{"auth":"dTpw","identitytoken":"i"}"#), Some(Credential::IdentityToken("i".to_owned())));
+        assert_eq!(entry(r#"{"registrytoken":"r"}"#), Some(Credential::RegistryToken("r".to_owned())));
+        assert_eq!(format!("{:?}", Credential::basic("u", "p")), "Basic(..)");
+    }
+}

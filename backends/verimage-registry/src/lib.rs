@@ -1,0 +1,25 @@
+//! OCI registries as a place where images and signatures lie.
+#![doc = include_str!("../docs.md")]
+
+mod address;
+mod auth;
+mod certificates;
+mod challenge;
+mod client;
+mod config;
+mod connect;
+mod credentials;
+mod environment;
+mod failure;
+mod flight;
+mod helper;
+mod hosts;
+mod read;
+mod realm;
+mod referrers;
+mod registries;
+mod store;
+
+pub use config::{ConfigError, Proxy, RegistryConfig};
+pub use credentials::Credential;
+pub use store::RegistryStore;

@@ -1,0 +1,150 @@
+//! Referrers: the API of distribution specification 1.1 with its pages, and the fallback tag where there is no such API.
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LINK};
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+use verimage_core::{Blob, Digest, StoreError, StoreErrorKind, Tag};
+
+use crate::client::{Call, Client, Reply};
+use crate::failure;
+
+/// Pages of one list.
+const MAX_PAGES: usize = 64;
+const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+
+/// What came of asking the API.
+enum FromApi {
+    /// The first page.
+    Page(Reply),
+    /// This repository has no answer; the fallback tag may have one.
+    NoAnswer,
+}
+
+impl Client {
+    /// Brings the list as image indexes, one blob a page. No list at all is an empty answer.
+    pub(crate) async fn referrers(
+        &self,
+        call: Call<'_>,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        max_bytes: u64,
+    ) -> Result<Vec<Blob>, StoreError> {
+        let host = self.hosts.of(&call.endpoint.host);
+        if !host.lacks_referrers() {
+            if let FromApi::Page(first) = self.first_page(call, subject, artifact_type).await? {
+                return self.pages(call, first, max_bytes).await;
+            }
+        }
+        let tag = Tag::of_digest(subject, "", "").map_err(|error| StoreError::unavailable(error.to_string()))?;
+        match self.get(call, &format!("manifests/{tag}")).await?.good().await {
+            Ok(reply) => Ok(vec![Blob::new(reply.body_of_tag(max_bytes).await?)]),
+            Err(error) if error.kind == StoreErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn first_page(&self, call: Call<'_>, subject: &Digest, artifact_type: Option<&str>) -> Result<FromApi, StoreError> {
+        let mut resource = format!("referrers/{subject}");
+        if let Some(artifact_type) = artifact_type {
+            resource.push_str("?artifactType=");
+            resource.extend(byte_serialize(artifact_type.as_bytes()));
+        }
+        let reply = self.get(call, &resource).await?;
+        match reply.status() {
+            StatusCode::OK if is_index(reply.headers()) => return Ok(FromApi::Page(reply)),
+            StatusCode::OK => reply.error_body().await,
+            // Distribution specification, "Listing Referrers": 404 means that the API is not there. go-containerregistry
+            // reads 400 and 406 so, too.
+            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_ACCEPTABLE => {
+                let (_, body) = reply.refusal().await;
+                // A registry that knows the API says so of a repository that it does not know.
+                if failure::error_code(&body).is_some_and(|code| code == "NAME_UNKNOWN" || code == "MANIFEST_UNKNOWN") {
+                    return Ok(FromApi::NoAnswer);
+                }
+                body
+            }
+            _ => return Err(reply.refusal().await.0),
+        };
+        self.hosts.of(&call.endpoint.host).remember_lack_of_referrers();
+        Ok(FromApi::NoAnswer)
+    }
+
+    /// Reads page after page; a list that does not end within the limits is refused, never cut.
+    async fn pages(&self, call: Call<'_>, first: Reply, max_bytes: u64) -> Result<Vec<Blob>, StoreError> {
+        let (mut pages, mut read, mut reply) = (Vec::new(), 0, first);
+        loop {
+            let next = next_page(&reply)?;
+            let bytes = reply.body(max_bytes - read).await.map_err(|error| total(error, max_bytes))?;
+            read += bytes.len() as u64;
+            pages.push(Blob::new(bytes));
+            let Some(url) = next else { return Ok(pages) };
+            if pages.len() >= MAX_PAGES {
+                let detail = format!("{}: more than {MAX_PAGES} pages of referrers", call.endpoint.name());
+                return Err(StoreError::new(StoreErrorKind::TooLarge, detail));
+            }
+            if read >= max_bytes {
+                return Err(StoreError::too_large(max_bytes));
+            }
+            reply = self.ask(call, &url).await?.good().await.map_err(incomplete)?;
+            if !is_index(reply.headers()) {
+                return Err(StoreError::unavailable(format!("{}: a page of referrers is no image index", call.endpoint.name())));
+            }
+        }
+    }
+}
+
+/// A list whose end is missing is not a list that is not there.
+fn incomplete(error: StoreError) -> StoreError {
+    if error.kind == StoreErrorKind::NotFound { StoreError::unavailable(error.detail) } else { error }
+}
+
+fn total(error: StoreError, max_bytes: u64) -> StoreError {
+    if error.kind == StoreErrorKind::TooLarge { StoreError::too_large(max_bytes) } else { error }
+}
+
+fn is_index(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(INDEX_TYPE))
+}
+
+/// The `rel="next"` of RFC 8288. It stays on the server that was asked.
+fn next_page(reply: &Reply) -> Result<Option<Url>, StoreError> {
+    let links = reply.headers().get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
+    let Some(target) = links.into_iter().find_map(next_link) else { return Ok(None) };
+    let refuse = |why: &str| StoreError::unavailable(format!("{}: the next page of referrers {why}", reply.place()));
+    let mut url = reply.url().join(target).map_err(|_| refuse("has no readable address"))?;
+    url.set_fragment(None);
+    if url.origin() != reply.url().origin() || !url.username().is_empty() || url.password().is_some() {
+        return Err(refuse("is on another host"));
+    }
+    Ok(Some(url))
+}
+
+fn next_link(header: &str) -> Option<&str> {
+    header.split('<').skip(1).find_map(|link| {
+        let (target, parameters) = link.split_once('>')?;
+        let relation = parameters.split(';').filter_map(|parameter| parameter.trim().strip_prefix("rel="));
+        let is_next = |value: &str| value.trim_end_matches([',', ' ']).trim_matches('"').eq_ignore_ascii_case("next");
+        relation.into_iter().any(is_next).then_some(target)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_next_link() {
+        for (header, expected) in [
+            (r#"</v2/a/referrers/x?n=1>; rel="next""#, Some("/v2/a/referrers/x?n=1")),
+            (r#"</1>; rel=prev, </2>; title="t"; rel=next"#, Some("/2")),
+            (r#"</2>; rel="next", </1>; rel="prev""#, Some("/2")),
+            (r#"</1>; rel="prev""#, None),
+            ("<", None),
+            ("", None),
+        ] {
+            assert_eq!(next_link(header), expected, "{header}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Where the bytes of a repository physically are: registries.conf (containers-registries.conf(5), version 2), and how to
+//! talk to each place.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use url::Url;
+use verimage_core::{RawReference, Repository, StoreError};
+
+use crate::address::is_loopback;
+use crate::certificates;
+use crate::config::{ConfigError, RegistryConfig};
+
+/// Docker Hub as image names say it, and the server that answers for it.
+pub(crate) const DOCKER_HUB: &str = "docker.io";
+pub(crate) const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
+
+/// A repository on one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// The host with its port as names say it, in lower case.
+    pub(crate) host: String,
+    pub(crate) path: String,
+    pub(crate) transport: Transport,
+    /// Whether the server's certificate must be a good one.
+    pub(crate) verified: bool,
+}
+
+/// What is spoken to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Https,
+    Http,
+    /// https, and http if no https connection comes about.
+    HttpsThenHttp,
+}
+
+impl Endpoint {
+    /// The repository for messages and for the look-up of credentials.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.host, self.path)
+    }
+
+    /// The URL of a resource below the repository.
+    pub(crate) fn url(&self, tls: bool, resource: &str) -> Result<Url, StoreError> {
+        let server = if self.host == DOCKER_HUB { DOCKER_HUB_SERVER } else { &self.host };
+        let scheme = if tls { "https" } else { "http" };
+        Url::parse(&format!("{scheme}://{server}/v2/{}/{resource}", self.path))
+            .map_err(|error| StoreError::unavailable(format!("{}: no server has such a name: {error}", self.host)))
+    }
+}
+
+/// How a manifest is asked for; some mirrors serve only one of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Tag,
+    Digest,
+}
+
+/// The map from names to servers.
+#[derive(Debug, Default)]
+pub(crate) struct Registries {
+    entries: Vec<Entry>,
+    plain_http: Vec<String>,
+    tls: Vec<String>,
+    certificate_directories: Vec<PathBuf>,
+    own_authorities: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct File {
+    #[serde(default)]
+    registry: Vec<Entry>,
+    registries: Option<toml::Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Entry {
+    #[serde(default)]
+    prefix: String,
+    #[serde(default)]
+    location: String,
+    #[serde(default)]
+    insecure: bool,
+    #[serde(default)]
+    blocked: bool,
+    #[serde(default)]
+    mirror_by_digest_only: bool,
+    #[serde(default)]
+    mirror: Vec<Mirror>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Mirror {
+    location: String,
+    #[serde(default)]
+    insecure: bool,
+    #[serde(default)]
+    pull_from_mirror: Pull,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Pull {
+    #[default]
+    #[serde(alias = "")]
+    All,
+    DigestOnly,
+    TagOnly,
+}
+
+impl Registries {
+    pub(crate) fn new(config: &RegistryConfig) -> Result<Self, ConfigError> {
+        let mut registries = Self {
+            entries: Vec::new(),
+            plain_http: config.plain_http.clone(),
+            tls: config.tls.clone(),
+            certificate_directories: config.certificate_directories.clone(),
+            own_authorities: !config.ca_files.is_empty(),
+        };
+        for file in &config.registries_conf {
+            registries.add(read(file)?);
+        }
+        Ok(registries)
+    }
+
+    /// Later files replace entries of earlier ones.
+    fn add(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            self.entries.retain(|known| known.prefix != entry.prefix);
+            self.entries.push(entry);
+        }
+    }
+
+    /// The servers to ask for `repository`: mirrors in their order, then the place itself.
+    pub(crate) fn endpoints(&self, repository: &Repository, by: By) -> Result<(Vec<Endpoint>, Endpoint), StoreError> {
+        let name = format!("{}/{}", repository.host().to_ascii_lowercase(), repository.path());
+        let matching = self.entries.iter().filter_map(|entry| Some((matched(&entry.prefix, &name)?, entry)));
+        let Some((length, entry)) = matching.max_by_key(|(_, entry)| entry.prefix.len()) else {
+            return Ok((Vec::new(), self.endpoint(repository.host(), repository.path(), false)));
+        };
+        if entry.blocked {
+            return Err(StoreError::unavailable(format!("{name}: registries.conf blocks {}", entry.prefix)));
+        }
+        let serves = |mirror: &&Mirror| match mirror.pull_from_mirror {
+            Pull::All => by == By::Digest || !entry.mirror_by_digest_only,
+            Pull::DigestOnly => by == By::Digest,
+            Pull::TagOnly => by == By::Tag,
+        };
+        let rest = name.get(length..).unwrap_or_default();
+        let mirrors = entry.mirror.iter().filter(serves);
+        let mirrors = mirrors.map(|mirror| self.rewritten(&mirror.location, rest, mirror.insecure)).collect::<Result<_, _>>()?;
+        let place = match entry.location.as_str() {
+            "" => self.endpoint(repository.host(), repository.path(), entry.insecure),
+            location => self.rewritten(location, rest, entry.insecure)?,
+        };
+        Ok((mirrors, place))
+    }
+
+    fn rewritten(&self, location: &str, rest: &str, insecure: bool) -> Result<Endpoint, StoreError> {
+        let text = format!("{location}{rest}");
+        match RawReference::parse(&text) {
+            Ok(RawReference { host, path, tag: None, digest: None }) if !host.is_empty() => Ok(self.endpoint(&host, &path, insecure)),
+            _ => Err(StoreError::unavailable(format!("registries.conf leads to {text}, which is no repository"))),
+        }
+    }
+
+    fn endpoint(&self, host: &str, path: &str, insecure: bool) -> Endpoint {
+        let host = host.to_ascii_lowercase();
+        let transport = self.transport(&host, insecure);
+        Endpoint { path: path.to_owned(), transport, verified: !insecure, host }
+    }
+
+    fn transport(&self, host: &str, insecure: bool) -> Transport {
+        let url = Url::parse(&format!("https://{host}/")).ok();
+        let listed = |hosts: &[String]| hosts.iter().any(|listed| names(listed, host));
+        let with_directory = |url: &Url| certificates::directory_of(&self.certificate_directories, url).is_some();
+        if listed(&self.plain_http) {
+            Transport::Http
+        } else if insecure {
+            Transport::HttpsThenHttp
+        } else if listed(&self.tls) || !url.as_ref().is_some_and(is_loopback) || url.as_ref().is_some_and(with_directory) {
+            Transport::Https
+        } else if self.own_authorities {
+            Transport::HttpsThenHttp
+        } else {
+            Transport::Http
+        }
+    }
+}
+
+/// Whether a listed host means `host`; without a port it means every port.
+pub(crate) fn names(listed: &str, host: &str) -> bool {
+    let port = host.strip_prefix(listed).and_then(|rest| rest.strip_prefix(':'));
+    listed == host || port.is_some_and(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn read(path: &Path) -> Result<Vec<Entry>, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
+    let file: File = toml::from_str(&text).map_err(|error| ConfigError::malformed(path.display(), error.message()))?;
+    if file.registries.is_some() {
+        return Err(ConfigError::malformed(path.display(), "has the form of version 1, which is not supported; use [[registry]]"));
+    }
+    file.registry.into_iter().map(|entry| checked(entry, path)).collect()
+}
+
+fn checked(mut entry: Entry, path: &Path) -> Result<Entry, ConfigError> {
+    if entry.prefix.is_empty() {
+        entry.prefix.clone_from(&entry.location);
+    }
+    let (host, below) = entry.prefix.split_once('/').unwrap_or((&entry.prefix, ""));
+    let reason = if host.is_empty() {
+        "a [[registry]] has neither prefix nor location"
+    } else if below.contains([':', '@']) {
+        "a prefix with a tag or a digest is not supported"
+    } else if host.contains('*') && !host.strip_prefix("*.").is_some_and(|domain| !domain.contains('*')) {
+        "a wildcard stands only as the first label of a prefix: *.example.com"
+    } else {
+        let host = host.to_ascii_lowercase();
+        entry.prefix.replace_range(..host.len(), &host);
+        return Ok(entry);
+    };
+    Err(ConfigError::malformed(path.display(), reason))
+}
+
+/// How many bytes of `name` a prefix covers, if it covers it.
+fn matched(prefix: &str, name: &str) -> Option<usize> {
+    let Some(domain) = prefix.strip_prefix('*') else {
+        let rest = name.strip_prefix(prefix)?;
+        let whole = rest.is_empty() || rest.starts_with('/') || rest.starts_with(':') && !prefix.contains('/');
+        return whole.then_some(prefix.len());
+    };
+    let host = name.split('/').next()?;
+    let (domain, below) = domain.split_once('/').map_or((domain, None), |(domain, below)| (domain, Some(below)));
+    let bare = host.split(':').next()?;
+    if !(host.ends_with(domain) || bare.ends_with(domain)) {
+        return None;
+    }
+    let Some(below) = below else { return Some(host.len()) };
+    let rest = name.get(host.len() + 1..)?.strip_prefix(below)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(host.len() + 1 + below.len())
+}

@@ -1,0 +1,170 @@
+//! The store: from a want to bytes.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use verimage_core::{
+    Blob, Bytes, Digest, ImageRef, Place, Repository, SignatureStore, StoreError, StoreErrorKind, Tag, Want, What, async_trait,
+};
+
+use crate::client::{Call, Client, Reply};
+use crate::config::{ConfigError, RegistryConfig};
+use crate::flight::Flights;
+use crate::registries::{By, Endpoint, Registries};
+
+const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+     application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
+const ANY_TYPE: &str = "*/*";
+const CONTENT_DIGEST: &str = "docker-content-digest";
+
+/// Registries as a [`SignatureStore`]: the image's own repository and others by name.
+///
+/// A store keeps connections and tokens, so one store serves many verifications; it keeps no manifest. Equal wants that are
+/// under way at the same time are fetched once.
+pub struct RegistryStore {
+    client: Client,
+    registries: Registries,
+    flights: Flights<(ImageRef, Want), Result<Vec<Blob>, StoreError>>,
+    timeout: Duration,
+    deadline: Option<Instant>,
+}
+
+/// A want that a registry can answer.
+enum Question<'a> {
+    Tag(&'a Tag),
+    Manifest(&'a Digest),
+    Blob(&'a Digest),
+    Referrers { subject: &'a Digest, artifact_type: Option<&'a str> },
+}
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<IgnoredAny>,
+}
+
+impl RegistryStore {
+    /// A store with these settings.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a file that the settings name cannot be read, or is not what it must be.
+    pub fn new(config: RegistryConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            client: Client::new(&config)?,
+            registries: Registries::new(&config)?,
+            flights: Flights::default(),
+            timeout: config.timeout,
+            deadline: config.deadline,
+        })
+    }
+
+    async fn answer(&self, image: &ImageRef, want: &Want, deadline: Instant) -> Result<Vec<Blob>, StoreError> {
+        let no_question = || StoreError::unavailable("not a registry question");
+        let own = image.clone().with_default_tag();
+        let (repository, question) = read(&own, want).ok_or_else(no_question)?;
+        let (mirrors, place) = self.registries.endpoints(&repository, question.by())?;
+        for mirror in &mirrors {
+            match self.put(&question, mirror, want.max_bytes, deadline).await {
+                Ok(found) if !question.is_answered_by_nothing(&found) => return Ok(found),
+                // Whatever a mirror cannot give, the place itself is asked for.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        self.put(&question, &place, want.max_bytes, deadline).await
+    }
+
+    async fn put(&self, question: &Question<'_>, endpoint: &Endpoint, max_bytes: u64, deadline: Instant) -> Result<Vec<Blob>, StoreError> {
+        let manifests = Call { endpoint, accept: MANIFEST_TYPES, deadline };
+        let get = async |call, resource: String| self.client.get(call, &resource).await?.good().await;
+        let bytes = match question {
+            Question::Referrers { subject, artifact_type } => {
+                return self.client.referrers(manifests, subject, *artifact_type, max_bytes).await;
+            }
+            Question::Tag(tag) => get(manifests, format!("manifests/{tag}")).await?.body_of_tag(max_bytes).await?,
+            Question::Manifest(digest) => get(manifests, format!("manifests/{digest}")).await?.body_of(digest, max_bytes).await?,
+            Question::Blob(digest) => {
+                let call = Call { accept: ANY_TYPE, ..manifests };
+                get(call, format!("blobs/{digest}")).await?.body_of(digest, max_bytes).await?
+            }
+        };
+        Ok(vec![Blob::new(bytes)])
+    }
+}
+
+#[async_trait]
+impl SignatureStore for RegistryStore {
+    async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
+        let now = Instant::now();
+        let own = now.checked_add(self.timeout).unwrap_or(now);
+        let deadline = self.deadline.map_or(own, |deadline| deadline.min(own));
+        let flight = self.flights.join((image.clone(), want.clone()), || self.answer(image, want, deadline));
+        let late = |_| StoreError::new(StoreErrorKind::DeadlineExceeded, format!("{}: no answer in time", want.describe(image)));
+        tokio::time::timeout_at(deadline.into(), flight).await.map_err(late)?
+    }
+}
+
+impl fmt::Debug for RegistryStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RegistryStore")
+            .field("registries", &self.registries)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Question<'_> {
+    fn by(&self) -> By {
+        if matches!(self, Self::Tag(_)) { By::Tag } else { By::Digest }
+    }
+
+    /// Whether a mirror's answer says no more than that it has nothing.
+    fn is_answered_by_nothing(&self, pages: &[Blob]) -> bool {
+        let is_empty = |page: &Blob| serde_json::from_slice::<Index>(page.bytes()).is_ok_and(|index| index.manifests.is_empty());
+        matches!(self, Self::Referrers { .. }) && pages.iter().all(is_empty)
+    }
+}
+
+/// The repository and the question of a want, if it is one for a registry.
+fn read<'a>(image: &'a ImageRef, want: &'a Want) -> Option<(Repository, Question<'a>)> {
+    let repository = match &want.place {
+        Place::Image => image.repository(),
+        Place::Repository(repository) => repository.clone(),
+        _ => return None,
+    };
+    let question = match &want.what {
+        What::Resolve => match (image.digest(), image.tag()) {
+            (Some(digest), _) => Question::Manifest(digest),
+            (None, tag) => Question::Tag(tag?),
+        },
+        What::ManifestByTag(tag) => Question::Tag(tag),
+        What::Manifest(digest) => Question::Manifest(digest),
+        What::Blob(digest) => Question::Blob(digest),
+        What::Referrers { subject, artifact_type } => Question::Referrers { subject, artifact_type: artifact_type.as_deref() },
+        _ => return None,
+    };
+    Some((repository, question))
+}
+
+impl Reply {
+    /// Reads what was asked for by digest, and hashes it again.
+    async fn body_of(self, digest: &Digest, max_bytes: u64) -> Result<Bytes, StoreError> {
+        let place = self.place();
+        let bytes = self.body(max_bytes).await?;
+        if digest.matches(&bytes) {
+            Ok(bytes)
+        } else {
+            Err(StoreError::unavailable(format!("{place}: digest mismatch: what came is not {digest}")))
+        }
+    }
+
+    /// Reads what was asked for by tag. A header that names another digest than the body's is a lie or an accident.
+    pub(crate) async fn body_of_tag(self, max_bytes: u64) -> Result<Bytes, StoreError> {
+        let announced = self.headers().get(CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok());
+        match announced {
+            Some(digest) => self.body_of(&digest, max_bytes).await,
+            None => self.body(max_bytes).await,
+        }
+    }
+}

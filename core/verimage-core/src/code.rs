@@ -1,0 +1,125 @@
+//! The stable failure codes: one table for code, class, rank, meaning and remedy.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::want::StoreErrorKind;
+
+/// What a code means for the decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum CodeClass {
+    /// Proof is missing or wrong.
+    Deny,
+    /// It could not be found out.
+    Inconclusive,
+    /// The policy cannot be used; nothing was asked.
+    LoadError,
+}
+
+macro_rules! codes {
+    ($($variant:ident $text:literal $class:ident $rank:literal $meaning:literal $remedy:literal;)+) => {
+        /// Why something was not allowed. Codes are added, never renamed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Code {
+            $(#[doc = $meaning] $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)+];
+
+            /// The stable text, kebab-case.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $text,)+ }
+            }
+
+            /// What the code means for the decision.
+            pub fn class(self) -> CodeClass {
+                match self { $(Code::$variant => CodeClass::$class,)+ }
+            }
+
+            /// Which code is told when one must be chosen: the highest, that is the furthest on the way to a pass.
+            pub fn rank(self) -> u8 {
+                match self { $(Code::$variant => $rank,)+ }
+            }
+
+            /// One sentence on what happened.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Code::$variant => $meaning,)+ }
+            }
+
+            /// One sentence on what to do.
+            pub fn remedy(self) -> &'static str {
+                match self { $(Code::$variant => $remedy,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    SignatureNotFound "signature-not-found" Deny 10 "No signature was found where the policy looks." "Sign the image, or name the place of its signatures under `stores`.";
+    KeyUnsupported "key-unsupported" Deny 20 "The key or its algorithm is not one that this scheme uses." "Use a key type that the scheme's page lists.";
+    PayloadMalformed "payload-malformed" Deny 25 "A signature, its envelope or its payload is not well formed." "Sign again with a current tool; the detail names what is wrong.";
+    SignatureInvalid "signature-invalid" Deny 30 "The signature does not verify with the expected key." "Check that the policy holds the key that signed, and that nothing changed the signature.";
+    SubjectMismatch "subject-mismatch" Deny 40 "The signature is sound but names another digest." "Sign the digest that the reference names; a signature of an index does not cover its manifests.";
+    ReferenceMismatch "reference-mismatch" Deny 50 "The signature names another repository or tag than the policy demands." "Sign under the name that is pulled, or relax `reference`.";
+    AnnotationMismatch "annotation-mismatch" Deny 52 "A demanded annotation is missing from the signature or has another value." "Sign with the annotation, or change `annotations`.";
+    LogMissing "log-missing" Deny 60 "No transparency log entry proves the signature." "Sign with a log entry, or set `transparency: none` if the log is not wanted.";
+    ThresholdNotMet "threshold-not-met" Deny 70 "Fewer distinct signers than demanded." "Have another signer sign; equal keys count once.";
+    ImageNotFound "image-not-found" Inconclusive 80 "The image is not at its place." "Check the reference, and that the image was pushed.";
+    StoreUnavailable "store-unavailable" Inconclusive 82 "A place could not be reached, or its answer could not be used." "Check the address, the network and the certificates, then try again.";
+    StoreRateLimited "store-rate-limited" Inconclusive 83 "A registry asks to come back later." "Wait, or sign in for a higher quota.";
+    StoreUnauthorized "store-unauthorized" Inconclusive 84 "A registry refused the credentials, or there were none." "Sign in to the registry, or pass its credentials.";
+    LimitExceeded "limit-exceeded" Inconclusive 86 "More bytes, signatures or rounds than allowed." "Look at who wrote to the repository; raise the limit only if the size is right.";
+    DeadlineExceeded "deadline-exceeded" Inconclusive 87 "The time allowed was over before the answer was known." "Raise the timeout, or look for what is slow.";
+    PolicyNoMatch "policy-no-match" Deny 90 "No rule of the policy matches the image." "Add a rule for the image, or set `unmatched`.";
+    PolicyRejects "policy-rejects" Deny 91 "The policy forbids the image." "The rule's reason says why.";
+    PolicyAmbiguous "policy-ambiguous" Deny 92 "Two rules match the image equally well." "Make one pattern more specific.";
+    PolicyInvalid "policy-invalid" LoadError 95 "The policy is not valid." "Correct the place that the message names.";
+    PolicyUnsupportedField "policy-unsupported-field" LoadError 96 "The policy has a field that cannot be carried over." "Remove the field, or express it in the native form.";
+    PolicyUndefinedName "policy-undefined-name" LoadError 97 "The policy uses a name that it does not define." "Define the name under `trust` or `stores`.";
+}
+
+impl Code {
+    /// The code of a store's refusal.
+    pub fn of_store_error(kind: StoreErrorKind) -> Self {
+        match kind {
+            StoreErrorKind::NotFound => Self::SignatureNotFound,
+            StoreErrorKind::Unauthorized => Self::StoreUnauthorized,
+            StoreErrorKind::RateLimited => Self::StoreRateLimited,
+            StoreErrorKind::TooLarge => Self::LimitExceeded,
+            StoreErrorKind::DeadlineExceeded => Self::DeadlineExceeded,
+            StoreErrorKind::Unavailable => Self::StoreUnavailable,
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn codes_are_unique_kebab_case() {
+        let texts: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        let ranks: BTreeSet<_> = Code::ALL.iter().map(|code| code.rank()).collect();
+        assert_eq!((texts.len(), ranks.len()), (Code::ALL.len(), Code::ALL.len()));
+        assert!(texts.iter().all(|text| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')));
+    }
+}

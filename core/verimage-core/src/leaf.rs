@@ -1,0 +1,149 @@
+//! One leaf of a requirement tree while it is judged.
+
+use std::sync::Arc;
+
+use crate::code::{Code, CodeClass};
+use crate::decision::Decision;
+use crate::report::{Failure, SignatureReport, Signer};
+use crate::verifier::{Check, Context, Step, Subject, Verifier};
+use crate::want::{Answer, StoreErrorKind, Want};
+
+/// A leaf under way, or what became of it.
+pub(crate) struct Leaf {
+    pub(crate) pointer: String,
+    pub(crate) verifier: Arc<dyn Verifier>,
+    pub(crate) subject: Subject,
+    /// Everything that was asked, for "where it looked".
+    pub(crate) asked: Vec<Want>,
+    all_evidence: bool,
+    check: Option<Box<dyn Check>>,
+    waiting: Vec<Want>,
+    store_failure: Option<Failure>,
+    result: Option<LeafResult>,
+}
+
+pub(crate) struct LeafResult {
+    pub(crate) decision: Decision,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) reports: Vec<SignatureReport>,
+}
+
+impl Leaf {
+    pub(crate) fn new(pointer: &str, verifier: &Arc<dyn Verifier>, subject: &Subject, all_evidence: bool) -> Self {
+        Self {
+            pointer: pointer.to_owned(),
+            verifier: verifier.clone(),
+            subject: subject.clone(),
+            asked: Vec::new(),
+            all_evidence,
+            check: Some(verifier.begin(subject)),
+            waiting: Vec::new(),
+            store_failure: None,
+            result: None,
+        }
+    }
+
+    /// What the leaf waits for; empty if it waits for nothing.
+    pub(crate) fn waiting(&self) -> &[Want] {
+        if self.check.is_some() { &self.waiting } else { &[] }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.check.is_some()
+    }
+
+    pub(crate) fn result(&self) -> Option<&LeafResult> {
+        self.result.as_ref()
+    }
+
+    pub(crate) fn decision(&self) -> Option<Decision> {
+        self.result.as_ref().map(|result| result.decision)
+    }
+
+    pub(crate) fn signers(&self) -> impl Iterator<Item = &Signer> {
+        let reports = self.result.iter().flat_map(|result| &result.reports);
+        reports.filter_map(|report| report.outcome.as_ref().ok()).map(|evidence| &evidence.signer)
+    }
+
+    /// Stops the leaf: nothing that it could still find changes the decision.
+    pub(crate) fn release(&mut self) {
+        self.check = None;
+    }
+
+    /// Takes the next step with the answers to everything that the leaf waits for.
+    pub(crate) fn advance(&mut self, answers: &[Answer], context: &Context<'_>) {
+        self.note_store_failures(answers);
+        let context = Context { all_evidence: context.all_evidence || self.all_evidence, ..*context };
+        let Some(check) = &mut self.check else { return };
+        match check.step(answers, &context) {
+            Step::Fetch(wants) if !wants.is_empty() => {
+                self.asked.extend(wants.iter().filter(|want| !self.asked.contains(want)).cloned().collect::<Vec<_>>());
+                self.waiting = wants;
+            }
+            Step::Fetch(_) => self.conclude(Vec::new()),
+            Step::Done(reports) => self.conclude(reports),
+        }
+    }
+
+    /// Ends the leaf without an answer.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.store_failure = Some(failure);
+        self.conclude(Vec::new());
+    }
+
+    /// An unreachable place is never "unsigned": whatever else is found wrong, the leaf stays inconclusive.
+    fn note_store_failures(&mut self, answers: &[Answer]) {
+        for answer in answers {
+            let Err(error) = &answer.result else { continue };
+            if error.kind == StoreErrorKind::NotFound {
+                continue;
+            }
+            let code = Code::of_store_error(error.kind);
+            let place = answer.want.describe(self.subject.reference());
+            if self.store_failure.as_ref().is_none_or(|known| known.code.rank() < code.rank()) {
+                self.store_failure = Some(Failure::new(code, format!("{place}: {error}")));
+            }
+        }
+    }
+
+    fn conclude(&mut self, mut reports: Vec<SignatureReport>) {
+        self.check = None;
+        for report in &mut reports {
+            bind_subject(report, &self.subject);
+        }
+        let failures = || reports.iter().filter_map(|report| report.outcome.as_ref().err()).chain(&self.store_failure);
+        let (decision, failure) = if reports.iter().any(|report| report.outcome.is_ok()) {
+            (Decision::Allow, None)
+        } else if let Some(failure) = most_telling(failures().filter(|failure| failure.code.class() == CodeClass::Inconclusive)) {
+            (Decision::Inconclusive, Some(failure))
+        } else {
+            (Decision::Deny, Some(most_telling(failures()).unwrap_or_else(|| self.nothing_found())))
+        };
+        self.result = Some(LeafResult { decision, failure, reports });
+    }
+
+    fn nothing_found(&self) -> Failure {
+        let places: Vec<_> = self.asked.iter().map(|want| want.describe(self.subject.reference())).collect();
+        Failure::new(Code::SignatureNotFound, format!("no {} signature at {}", self.verifier.name(), places.join(", ")))
+    }
+}
+
+/// Whoever judged, the evidence must name the digest that was asked about.
+fn bind_subject(report: &mut SignatureReport, subject: &Subject) {
+    if let Ok(evidence) = &report.outcome
+        && evidence.subject != *subject.digest()
+    {
+        let detail = format!("the signature names {}, not {}", evidence.subject, subject.digest());
+        report.outcome = Err(Failure::new(Code::SubjectMismatch, detail));
+    }
+}
+
+/// The failure that was furthest on the way to a pass; of equals the first.
+fn most_telling<'a>(failures: impl Iterator<Item = &'a Failure>) -> Option<Failure> {
+    failures
+        .fold(None, |best: Option<&Failure>, next| match best {
+            Some(best) if best.code.rank() >= next.code.rank() => Some(best),
+            _ => Some(next),
+        })
+        .cloned()
+}

@@ -1,0 +1,38 @@
+//! Bounds for everything that comes from outside.
+
+use serde::{Deserialize, Serialize};
+
+/// The bounds of one verification. Reaching one is reported as `limit-exceeded`, never passed over in silence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a manifest, an index, or all pages of a referrers list together. 4 MiB.
+    pub manifest_bytes: u64,
+    /// Bytes of a signed payload. 64 KiB: real ones have about 300.
+    pub payload_bytes: u64,
+    /// Signatures that are tried for one leaf. 1,000, as cosign's own bound.
+    pub signatures: usize,
+    /// Rounds of questions of one verification. 32.
+    pub rounds: usize,
+    /// Different questions of one verification. 4,096.
+    pub wants: usize,
+    /// Bytes of all answers of one verification together. 64 MiB.
+    pub total_bytes: u64,
+    /// Image manifests of an index that are judged one by one. 32.
+    pub index_manifests: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            manifest_bytes: 4 << 20,
+            payload_bytes: 64 << 10,
+            signatures: 1000,
+            rounds: 32,
+            wants: 4096,
+            total_bytes: 64 << 20,
+            index_manifests: 32,
+        }
+    }
+}

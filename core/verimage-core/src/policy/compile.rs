@@ -1,0 +1,348 @@
+//! From the written policy to the one that runs.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::document::{Apply, Distinct, KeyHash, PolicyDocument, RuleDocument, Store as StoreDocument};
+use super::{Policy, PolicyError, Requirement, Rule, Scope};
+use crate::code::Code;
+use crate::digest::Digest;
+use crate::reference::{Repository, Tag};
+use crate::verifier::Verifier;
+use crate::want::Place;
+
+/// How deep requirement trees may be nested.
+const MAX_DEPTH: usize = 16;
+/// How many children a node may have.
+const MAX_CHILDREN: usize = 64;
+
+/// A scheme that policies can name: it turns a leaf's configuration into a [`Verifier`].
+pub trait Backend: Debug + Send + Sync {
+    /// The name of the leaf: `cosign`.
+    fn name(&self) -> &'static str;
+    /// Builds the verifier of one leaf.
+    ///
+    /// # Errors
+    /// `policy-invalid` or `policy-undefined-name`, with pointers below `context.pointer`.
+    fn compile(&self, config: &Value, context: &LeafContext<'_>) -> Result<Arc<dyn Verifier>, PolicyError>;
+    /// The JSON Schema of the leaf's configuration.
+    fn schema(&self) -> Value;
+}
+
+/// A trust anchor whose material was resolved.
+#[derive(Clone, Debug)]
+pub struct Anchor {
+    /// The public key.
+    pub key: AnchorKey,
+}
+
+/// The bytes of a public key, and what the policy says about it.
+#[derive(Clone, Debug)]
+pub struct AnchorKey {
+    /// PEM text as found.
+    pub pem: Vec<u8>,
+    /// The only hash that signatures may use.
+    pub hash: Option<KeyHash>,
+}
+
+/// A signature store of the policy, its names parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Store {
+    /// Tags named after the digest.
+    Tag {
+        /// The repository.
+        place: Place,
+        /// What stands before `sha256-`.
+        prefix: String,
+    },
+}
+
+/// What a backend may use while it builds a leaf.
+#[derive(Debug)]
+pub struct LeafContext<'a> {
+    /// Where the leaf's configuration stands in the policy.
+    pub pointer: &'a str,
+    names: &'a Names,
+}
+
+impl LeafContext<'_> {
+    /// The trust anchor `name`; `field` is the field that names it, as a pointer relative to the leaf.
+    ///
+    /// # Errors
+    /// `policy-undefined-name`.
+    pub fn anchor(&self, name: &str, field: &str) -> Result<&Anchor, PolicyError> {
+        self.names.used.borrow_mut().insert(("trust", name.to_owned()));
+        self.names.anchors.get(name).ok_or_else(|| self.undefined("trust", name, field))
+    }
+
+    /// The store `name`; `field` is the field that names it, as a pointer relative to the leaf.
+    ///
+    /// # Errors
+    /// `policy-undefined-name`.
+    pub fn store(&self, name: &str, field: &str) -> Result<&Store, PolicyError> {
+        self.names.used.borrow_mut().insert(("stores", name.to_owned()));
+        self.names.stores.get(name).ok_or_else(|| self.undefined("stores", name, field))
+    }
+
+    fn undefined(&self, section: &str, name: &str, field: &str) -> PolicyError {
+        let pointer = format!("{}{field}", self.pointer);
+        PolicyError::new(Code::PolicyUndefinedName, pointer, format!("`{name}` is not defined under `{section}`"))
+            .with_hint(format!("add `{section}: {{ {name}: … }}`, or use a name that is there"))
+    }
+}
+
+/// Reads a leaf's configuration as `T`; the error points at the field that does not fit.
+///
+/// # Errors
+/// `policy-invalid`.
+pub fn read_config<T: DeserializeOwned>(config: &Value, pointer: &str) -> Result<T, PolicyError> {
+    serde_path_to_error::deserialize(config).map_err(|error| {
+        let below: String = error.path().iter().filter_map(pointer_segment).collect();
+        PolicyError::invalid(format!("{pointer}{below}"), error.inner().to_string())
+    })
+}
+
+fn pointer_segment(segment: &serde_path_to_error::Segment) -> Option<String> {
+    match segment {
+        serde_path_to_error::Segment::Seq { index } => Some(format!("/{index}")),
+        serde_path_to_error::Segment::Map { key } => Some(format!("/{}", escape(key))),
+        _ => None,
+    }
+}
+
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+#[derive(Debug)]
+struct Names {
+    anchors: BTreeMap<String, Anchor>,
+    stores: BTreeMap<String, Store>,
+    used: RefCell<BTreeSet<(&'static str, String)>>,
+}
+
+/// Builds a [`Policy`] from a document and its resolved trust material.
+#[derive(Debug)]
+pub struct Compiler<'a> {
+    backends: &'a [Arc<dyn Backend>],
+    names: Names,
+}
+
+impl<'a> Compiler<'a> {
+    /// A compiler that knows these schemes.
+    pub fn new(backends: &'a [Arc<dyn Backend>]) -> Self {
+        let names = Names { anchors: BTreeMap::new(), stores: BTreeMap::new(), used: RefCell::default() };
+        Self { backends, names }
+    }
+
+    /// Compiles `document`. `anchors` holds every name of its `trust` section; `source` and `text` say where it came from.
+    ///
+    /// # Errors
+    /// The first place that is not valid.
+    pub fn compile(
+        mut self,
+        document: &PolicyDocument,
+        anchors: BTreeMap<String, Anchor>,
+        source: &str,
+        text: &[u8],
+    ) -> Result<Policy, PolicyError> {
+        let material_digest = digest_of_material(&anchors);
+        self.names.anchors = anchors;
+        self.names.stores =
+            document.stores.iter().map(|(name, store)| Ok((name.clone(), read_store(name, store)?))).collect::<Result<_, _>>()?;
+        if document.rules.is_empty() {
+            return Err(PolicyError::invalid("/rules", "a policy has at least one rule"));
+        }
+        let rules = document.rules.iter().enumerate().map(|(index, rule)| self.rule(index, rule)).collect::<Result<Vec<_>, _>>()?;
+        check_names(&rules)?;
+        check_scopes(&rules)?;
+        self.check_unused(document)?;
+        let digest = Digest::sha256(text);
+        Ok(Policy { rules: rules.into(), unmatched: document.unmatched, source: source.into(), digest, material_digest })
+    }
+
+    fn rule(&self, index: usize, rule: &RuleDocument) -> Result<Rule, PolicyError> {
+        let pointer = format!("/rules/{index}");
+        if rule.name.is_empty() || rule.name.len() > 253 || rule.name.chars().any(char::is_control) {
+            return Err(PolicyError::invalid(format!("{pointer}/name"), "a rule's name has 1 to 253 printable characters"));
+        }
+        if rule.images.is_empty() {
+            return Err(PolicyError::invalid(format!("{pointer}/images"), "a rule has at least one pattern"));
+        }
+        Ok(Rule {
+            name: rule.name.clone(),
+            images: read_scopes(&rule.images, &format!("{pointer}/images"))?,
+            except: read_scopes(&rule.except, &format!("{pointer}/except"))?,
+            apply: rule.apply,
+            mode: rule.mode,
+            subject: rule.subject,
+            require_digest: rule.require_digest,
+            require_present: rule.require_present,
+            require: self.node(&rule.require, &format!("{pointer}/require"), 0)?,
+        })
+    }
+
+    fn node(&self, value: &Value, pointer: &str, depth: usize) -> Result<Requirement, PolicyError> {
+        if depth > MAX_DEPTH {
+            return Err(PolicyError::invalid(pointer, format!("requirements are nested more than {MAX_DEPTH} deep")));
+        }
+        let (name, body) = single_entry(value).ok_or_else(|| self.not_a_node(pointer))?;
+        let below = format!("{pointer}/{}", escape(name));
+        match name.as_str() {
+            "allOf" => Ok(Requirement::AllOf(self.children(body, &below, depth)?)),
+            "anyOf" => Ok(Requirement::AnyOf(self.children(body, &below, depth)?)),
+            "threshold" => self.threshold(body, &below, depth),
+            "allow" => Ok(Requirement::InsecureAllow { reason: read_reason(body, &below)?, pointer: below }),
+            "deny" => Ok(Requirement::Deny { reason: read_reason(body, &below)?, pointer: below }),
+            scheme => {
+                let backend = self.backends.iter().find(|backend| backend.name() == scheme).ok_or_else(|| self.not_a_node(&below))?;
+                let verifier = backend.compile(body, &LeafContext { pointer: &below, names: &self.names })?;
+                Ok(Requirement::Signed { pointer: below, verifier })
+            }
+        }
+    }
+
+    fn children(&self, body: &Value, pointer: &str, depth: usize) -> Result<Vec<Requirement>, PolicyError> {
+        let Some(items) = body.as_array().filter(|items| (1..=MAX_CHILDREN).contains(&items.len())) else {
+            return Err(PolicyError::invalid(pointer, format!("a list of 1 to {MAX_CHILDREN} requirements is needed here")));
+        };
+        items.iter().enumerate().map(|(index, item)| self.node(item, &format!("{pointer}/{index}"), depth + 1)).collect()
+    }
+
+    fn threshold(&self, body: &Value, pointer: &str, depth: usize) -> Result<Requirement, PolicyError> {
+        let config: ThresholdConfig = read_config(body, pointer)?;
+        let of = self.children(&config.of, &format!("{pointer}/of"), depth)?;
+        if config.k == 0 || config.k > of.len() {
+            return Err(PolicyError::invalid(format!("{pointer}/k"), format!("`k` is between 1 and {}, the number of entries", of.len())));
+        }
+        if config.distinct == Distinct::Signer && of.iter().any(has_static_leaf) {
+            let message = "`allow` and `deny` have no signer, so a threshold over signers cannot count them";
+            return Err(PolicyError::invalid(format!("{pointer}/of"), message).with_hint("take them out, or set `distinct: entry`"));
+        }
+        Ok(Requirement::Threshold { count: config.k, distinct: config.distinct, of })
+    }
+
+    fn not_a_node(&self, pointer: &str) -> PolicyError {
+        let schemes: Vec<_> = self.backends.iter().map(|backend| format!("`{}`", backend.name())).collect();
+        let known = schemes.join(", ");
+        PolicyError::invalid(pointer, format!("a requirement has exactly one of `allOf`, `anyOf`, `threshold`, `allow`, `deny`, {known}"))
+    }
+
+    fn check_unused(&self, document: &PolicyDocument) -> Result<(), PolicyError> {
+        let used = self.names.used.borrow();
+        let sections = document.trust.keys().map(|name| ("trust", name)).chain(document.stores.keys().map(|name| ("stores", name)));
+        for (section, name) in sections {
+            if !used.contains(&(section, name.clone())) {
+                return Err(PolicyError::invalid(
+                    format!("/{section}/{}", escape(name)),
+                    format!("`{name}` is defined but no rule uses it"),
+                )
+                .with_hint("remove it, or name it in the rule that it was meant for"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ThresholdConfig {
+    k: usize,
+    of: Value,
+    #[serde(default)]
+    distinct: Distinct,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StaticConfig {
+    reason: String,
+}
+
+fn read_reason(body: &Value, pointer: &str) -> Result<String, PolicyError> {
+    let config: StaticConfig = read_config(body, pointer)?;
+    if config.reason.trim().is_empty() {
+        return Err(PolicyError::invalid(format!("{pointer}/reason"), "say why, in a few words"));
+    }
+    Ok(config.reason)
+}
+
+fn single_entry(value: &Value) -> Option<(&String, &Value)> {
+    let object: &Map<String, Value> = value.as_object()?;
+    let mut entries = object.iter();
+    entries.next().filter(|_| entries.next().is_none())
+}
+
+fn has_static_leaf(node: &Requirement) -> bool {
+    match node {
+        Requirement::InsecureAllow { .. } | Requirement::Deny { .. } => true,
+        Requirement::AllOf(of) | Requirement::AnyOf(of) | Requirement::Threshold { of, .. } => of.iter().any(has_static_leaf),
+        Requirement::Signed { .. } => false,
+    }
+}
+
+fn read_scopes(patterns: &[String], pointer: &str) -> Result<Vec<Scope>, PolicyError> {
+    let read =
+        |(index, text): (usize, &String)| Scope::parse(text).map_err(|message| PolicyError::invalid(format!("{pointer}/{index}"), message));
+    patterns.iter().enumerate().map(read).collect()
+}
+
+fn read_store(name: &str, store: &StoreDocument) -> Result<Store, PolicyError> {
+    let pointer = |field: &str| format!("/stores/{}/{field}", escape(name));
+    match store {
+        StoreDocument::Tag { repository, tag_prefix } => {
+            let place = match repository {
+                Some(text) => Place::Repository(
+                    Repository::parse(text).map_err(|error| PolicyError::invalid(pointer("repository"), error.to_string()))?,
+                ),
+                None => Place::Image,
+            };
+            let prefix = tag_prefix.clone().unwrap_or_default();
+            Tag::of_digest(&Digest::sha256(b""), &prefix, ".sig")
+                .map_err(|error| PolicyError::invalid(pointer("tagPrefix"), error.to_string()))?;
+            Ok(Store::Tag { place, prefix })
+        }
+    }
+}
+
+fn check_names(rules: &[Rule]) -> Result<(), PolicyError> {
+    let mut seen = BTreeSet::new();
+    for (index, rule) in rules.iter().enumerate() {
+        if !seen.insert(rule.name.as_str()) {
+            return Err(PolicyError::invalid(format!("/rules/{index}/name"), format!("two rules are called `{}`", rule.name)));
+        }
+    }
+    Ok(())
+}
+
+/// Patterns of `select` rules: none twice, and a pattern with a tag needs one without that covers the same images,
+/// so that leaving the tag out never leads to a weaker rule by surprise.
+fn check_scopes(rules: &[Rule]) -> Result<(), PolicyError> {
+    let selecting = || rules.iter().enumerate().filter(|(_, rule)| rule.apply == Apply::Select);
+    let scopes = || selecting().flat_map(|(rule, found)| found.images.iter().enumerate().map(move |(image, scope)| (rule, image, scope)));
+    let mut seen = BTreeSet::new();
+    let untagged: Vec<&Scope> = scopes().map(|(_, _, scope)| scope).filter(|scope| !scope.has_tag()).collect();
+    for (rule, image, scope) in scopes() {
+        let pointer = format!("/rules/{rule}/images/{image}");
+        if !seen.insert(scope.to_string()) {
+            return Err(PolicyError::invalid(pointer, format!("the pattern `{scope}` stands twice, so neither rule could win")));
+        }
+        if scope.has_tag() && !untagged.iter().any(|other| other.covers_untagged(scope)) {
+            let message = format!("`{scope}` has a tag, and no rule covers the same images without one");
+            return Err(PolicyError::invalid(pointer, message).with_hint("add a rule for the repository without a tag; `deny` will do"));
+        }
+    }
+    Ok(())
+}
+
+fn digest_of_material(anchors: &BTreeMap<String, Anchor>) -> Digest {
+    let lines = anchors.iter().map(|(name, anchor)| format!("{} {}\n", Digest::sha256(&anchor.key.pem), Digest::sha256(name.as_bytes())));
+    Digest::sha256(lines.collect::<String>().as_bytes())
+}

@@ -1,0 +1,228 @@
+//! The policy model: what a policy file says ([`document`]), and what the session runs ([`Policy`]).
+
+mod compile;
+pub mod document;
+mod scope;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::code::Code;
+use crate::digest::Digest;
+use crate::reference::ImageRef;
+use crate::verifier::Verifier;
+
+pub use compile::{Anchor, AnchorKey, Backend, Compiler, LeafContext, Store, read_config};
+pub use document::{Apply, Distinct, Mode, PolicyDocument, SubjectRule, Unmatched};
+pub use scope::{Scope, Specificity};
+
+/// A policy that is ready to judge: names resolved, patterns read, verifiers built. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) rules: Arc<[Rule]>,
+    pub(crate) unmatched: Unmatched,
+    pub(crate) source: Arc<str>,
+    pub(crate) digest: Digest,
+    pub(crate) material_digest: Digest,
+}
+
+impl Policy {
+    /// Where the policy came from, for verdicts.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The digest of the policy text.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The digest over all trust material.
+    pub fn material_digest(&self) -> &Digest {
+        &self.material_digest
+    }
+
+    /// The rules, in the order of the file.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// What happens to images that no rule matches.
+    pub fn unmatched(&self) -> Unmatched {
+        self.unmatched
+    }
+
+    /// Which rules judge an image: every matching `always` rule, and the most specific `select` rule.
+    ///
+    /// # Errors
+    /// The names of the rules that match equally well.
+    pub fn select(&self, image: &ImageRef) -> Result<Vec<&Rule>, Ambiguous> {
+        let mut applying: Vec<&Rule> = Vec::new();
+        let mut best: Option<(Specificity, Vec<&Rule>)> = None;
+        for rule in self.rules.iter() {
+            let Some(specificity) = rule.matches(image) else { continue };
+            if rule.apply == Apply::Always {
+                applying.push(rule);
+                continue;
+            }
+            match &mut best {
+                Some((winner, _)) if *winner > specificity => {}
+                Some((winner, tied)) if *winner == specificity => tied.push(rule),
+                _ => best = Some((specificity, vec![rule])),
+            }
+        }
+        match best.map(|(_, rules)| rules) {
+            Some(tied) if tied.len() > 1 => Err(Ambiguous { rules: tied.iter().map(|rule| rule.name.clone()).collect() }),
+            selected => Ok(selected.into_iter().flatten().chain(applying).collect()),
+        }
+    }
+}
+
+/// Rules that match an image equally well, so that none can win.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ambiguous {
+    /// The names of the rules.
+    pub rules: Vec<String>,
+}
+
+/// One rule, compiled.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub(crate) name: String,
+    pub(crate) images: Vec<Scope>,
+    pub(crate) except: Vec<Scope>,
+    pub(crate) apply: Apply,
+    pub(crate) mode: Mode,
+    pub(crate) subject: SubjectRule,
+    pub(crate) require_digest: bool,
+    pub(crate) require_present: bool,
+    pub(crate) require: Requirement,
+}
+
+impl Rule {
+    /// The rule's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the rule takes part in selection or always applies.
+    pub fn apply(&self) -> Apply {
+        self.apply
+    }
+
+    /// Whether the rule blocks.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The patterns of the rule.
+    pub fn images(&self) -> &[Scope] {
+        &self.images
+    }
+
+    /// What must be proven.
+    pub fn require(&self) -> &Requirement {
+        &self.require
+    }
+
+    /// How narrowly the rule matches, if it does.
+    pub fn matches(&self, image: &ImageRef) -> Option<Specificity> {
+        if self.except.iter().any(|scope| scope.matches(image)) {
+            return None;
+        }
+        self.images.iter().filter(|scope| scope.matches(image)).map(Scope::specificity).max()
+    }
+}
+
+/// What must be proven: a tree of leaves.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Requirement {
+    /// Every child.
+    AllOf(Vec<Requirement>),
+    /// At least one child.
+    AnyOf(Vec<Requirement>),
+    /// At least `count` children, told apart as `distinct` says.
+    Threshold {
+        /// How many.
+        count: usize,
+        /// What must differ between them.
+        distinct: Distinct,
+        /// The children.
+        of: Vec<Requirement>,
+    },
+    /// A signature.
+    Signed {
+        /// Where the leaf stands in the policy, as a JSON pointer.
+        pointer: String,
+        /// What judges it.
+        verifier: Arc<dyn Verifier>,
+    },
+    /// Allowed without any proof.
+    InsecureAllow {
+        /// Where the leaf stands in the policy.
+        pointer: String,
+        /// Why.
+        reason: String,
+    },
+    /// Forbidden whatever is signed.
+    Deny {
+        /// Where the leaf stands in the policy.
+        pointer: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a policy cannot be used, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyError {
+    /// `policy-invalid`, `policy-unsupported-field` or `policy-undefined-name`.
+    pub code: Code,
+    /// The place in the document as a JSON pointer; empty for the whole.
+    pub pointer: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do, if more is to say than the message does.
+    pub hint: Option<String>,
+    /// The file, if the policy came from one.
+    pub file: Option<String>,
+    /// Line and column in the file, from 1.
+    pub location: Option<(usize, usize)>,
+}
+
+impl PolicyError {
+    /// An invalid place in the policy.
+    pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Code::PolicyInvalid, pointer, message)
+    }
+
+    /// Any of the load errors.
+    pub fn new(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code, pointer: pointer.into(), message: message.into(), hint: None, file: None, location: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.code, self.message)?;
+        if !self.pointer.is_empty() {
+            write!(formatter, " at {}", self.pointer)?;
+        }
+        match (&self.file, self.location) {
+            (Some(file), Some((line, column))) => write!(formatter, " ({file}:{line}:{column})"),
+            (Some(file), None) => write!(formatter, " ({file})"),
+            (None, Some((line, column))) => write!(formatter, " (line {line}, column {column})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for PolicyError {}

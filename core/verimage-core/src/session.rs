@@ -1,0 +1,277 @@
+//! The session: one verification as a pure state machine. It asks, its owner fetches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::code::Code;
+use crate::digest::Digest;
+use crate::manifest::{Index, Manifest};
+use crate::platform::Platform;
+use crate::policy::{Policy, Rule, SubjectRule, Unmatched};
+use crate::reference::ImageRef;
+use crate::report::Failure;
+use crate::trial::Trial;
+use crate::verdict::Verdict;
+use crate::verifier::Context;
+use crate::want::{Answer, Blob, Place, StoreError, StoreErrorKind, Want, What};
+
+/// One verification of one image under one policy.
+///
+/// Call [`step`](Self::step); while it says [`Progress::Fetch`], bring the answers to [`supply`](Self::supply) and step
+/// again. The same policy, image, answers and context give the same verdict, whatever the order of the answers.
+pub struct Session {
+    policy: Policy,
+    image: ImageRef,
+    platform: Option<Platform>,
+    selection: Selection,
+    resolution: Resolution,
+    trials: Vec<Trial>,
+    asked: BTreeSet<Want>,
+    answers: BTreeMap<Want, Result<Vec<Blob>, StoreError>>,
+    received: u64,
+    rounds: usize,
+}
+
+/// What a session says after a step.
+#[derive(Debug)]
+pub enum Progress {
+    /// These are needed, all of them new.
+    Fetch(Vec<Want>),
+    /// It is decided.
+    Done(Box<Verdict>),
+}
+
+/// Which rules judge.
+pub(crate) enum Selection {
+    /// These, by their index in the policy; at least one.
+    Rules(Vec<usize>),
+    /// None matches.
+    Unmatched,
+    /// None can be chosen.
+    Ambiguous(String),
+}
+
+/// What the reference names.
+pub(crate) enum Resolution {
+    Open,
+    Known(Resolved),
+    Failed(Failure),
+}
+
+pub(crate) struct Resolved {
+    pub(crate) digest: Digest,
+    /// The manifest, if it was fetched.
+    pub(crate) manifest: Option<ManifestKind>,
+}
+
+pub(crate) enum ManifestKind {
+    Image,
+    Index(Index),
+}
+
+impl Session {
+    /// A session over `image`. With a `platform`, rules whose subject is the platform judge its manifest inside an index.
+    pub fn new(policy: &Policy, image: ImageRef, platform: Option<Platform>) -> Self {
+        let image = image.with_default_tag();
+        let selection = Selection::of(policy, &image);
+        Self {
+            policy: policy.clone(),
+            image,
+            platform,
+            selection,
+            resolution: Resolution::Open,
+            trials: Vec::new(),
+            asked: BTreeSet::new(),
+            answers: BTreeMap::new(),
+            received: 0,
+            rounds: 0,
+        }
+    }
+
+    /// The reference that is judged, Docker Hub's defaults filled in.
+    pub fn image(&self) -> &ImageRef {
+        &self.image
+    }
+
+    /// Goes as far as the answers reach.
+    pub fn step(&mut self, context: &Context<'_>) -> Progress {
+        let wants = match self.resolution {
+            Resolution::Open => self.resolve(context),
+            _ => Vec::new(),
+        };
+        if !wants.is_empty() {
+            return self.ask(wants);
+        }
+        let wants = self.advance(context);
+        if wants.is_empty() {
+            return Progress::Done(Box::new(self.verdict(context)));
+        }
+        self.ask(wants)
+    }
+
+    /// Takes answers. Answers that nobody asked for are ignored; of two answers to one want the first counts.
+    pub fn supply(&mut self, answers: Vec<Answer>, context: &Context<'_>) {
+        let asked: BTreeMap<Want, Answer> = answers
+            .into_iter()
+            .rev()
+            .filter(|answer| self.asked.contains(&answer.want) && !self.answers.contains_key(&answer.want))
+            .map(|answer| (answer.want.clone(), answer))
+            .collect();
+        for (want, answer) in asked {
+            let result = answer.result.and_then(|blobs| self.admit(&want, blobs, context));
+            self.answers.insert(want, result);
+        }
+    }
+
+    /// Core rules that no store can forget: sizes are bounded, and what was asked for by digest has it.
+    fn admit(&mut self, want: &Want, blobs: Vec<Blob>, context: &Context<'_>) -> Result<Vec<Blob>, StoreError> {
+        let size: u64 = blobs.iter().map(|blob| blob.bytes().len() as u64).sum();
+        self.received = self.received.saturating_add(size);
+        if size > want.max_bytes {
+            return Err(StoreError::too_large(want.max_bytes));
+        }
+        if self.received > context.limits.total_bytes {
+            return Err(StoreError::too_large(context.limits.total_bytes));
+        }
+        match (&want.what, blobs.as_slice()) {
+            (What::Manifest(digest) | What::Blob(digest), [blob]) if digest.matches(blob.bytes()) => Ok(blobs),
+            (What::Manifest(digest) | What::Blob(digest), _) => {
+                Err(StoreError::unavailable(format!("the answer does not have the digest {digest}")))
+            }
+            (What::Resolve | What::ManifestByTag(_), [_]) => Ok(blobs),
+            (What::Resolve | What::ManifestByTag(_), _) => Err(StoreError::unavailable("the answer is not one manifest")),
+            _ => Ok(blobs),
+        }
+    }
+
+    fn ask(&mut self, wants: Vec<Want>) -> Progress {
+        self.rounds += 1;
+        self.asked.extend(wants.iter().cloned());
+        Progress::Fetch(wants)
+    }
+
+    fn applying(&self) -> Vec<&Rule> {
+        let Selection::Rules(indices) = &self.selection else { return Vec::new() };
+        indices.iter().filter_map(|index| self.policy.rules.get(*index)).collect()
+    }
+
+    /// Resolution is the first step: what the reference names, if anything is to be proven about it.
+    fn resolve(&mut self, context: &Context<'_>) -> Vec<Want> {
+        let want = Want { place: Place::Image, what: What::Resolve, max_bytes: context.limits.manifest_bytes };
+        if self.asked.contains(&want) {
+            self.resolution = match self.answers.get(&want) {
+                Some(Ok(blobs)) => read_resolution(blobs, self.image.digest()),
+                Some(Err(error)) => Resolution::Failed(resolution_failure(&self.image, error)),
+                None => Resolution::Failed(resolution_failure(&self.image, &StoreError::unavailable("there is no answer"))),
+            };
+        } else if self.needs_manifest() {
+            return vec![want];
+        } else if let Some(digest) = self.image.digest() {
+            self.resolution = Resolution::Known(Resolved { digest: digest.clone(), manifest: None });
+        }
+        if let Resolution::Known(resolved) = &self.resolution {
+            let applying = self.applying();
+            self.trials = applying.iter().map(|rule| Trial::new(rule, &self.image, resolved, self.platform.as_ref(), context)).collect();
+        }
+        Vec::new()
+    }
+
+    fn needs_manifest(&self) -> bool {
+        let nameless = self.image.digest().is_none();
+        match &self.selection {
+            Selection::Ambiguous(_) => false,
+            Selection::Unmatched => nameless && self.policy.unmatched == Unmatched::Allow,
+            Selection::Rules(_) => self.applying().iter().any(|rule| {
+                let looks_inside = rule.subject != SubjectRule::Index || rule.require_present;
+                !rule.denies(&self.image) && (nameless || looks_inside)
+            }),
+        }
+    }
+
+    /// Steps every leaf that has its answers, until the tree is decided or something must be fetched.
+    fn advance(&mut self, context: &Context<'_>) -> Vec<Want> {
+        loop {
+            self.trials.iter_mut().for_each(|trial| trial.settle(context.all_evidence));
+            if self.rounds >= context.limits.rounds {
+                self.stop(&format!("more than {} rounds of questions", context.limits.rounds), context);
+                return Vec::new();
+            }
+            let mut wants = BTreeSet::new();
+            let mut moved = false;
+            for leaf in self.trials.iter_mut().flat_map(Trial::open_leaves) {
+                let missing: Vec<_> = leaf.waiting().iter().filter(|want| !self.asked.contains(*want)).cloned().collect();
+                if !missing.is_empty() {
+                    wants.extend(missing);
+                    continue;
+                }
+                let answers: Vec<Answer> = leaf.waiting().iter().map(|want| answer_to(want, &self.answers)).collect();
+                leaf.advance(&answers, context);
+                moved = true;
+            }
+            if self.asked.len().saturating_add(wants.len()) > context.limits.wants {
+                self.stop(&format!("more than {} questions", context.limits.wants), context);
+                return Vec::new();
+            }
+            if !moved {
+                return wants.into_iter().collect();
+            }
+        }
+    }
+
+    fn stop(&mut self, reason: &str, context: &Context<'_>) {
+        for leaf in self.trials.iter_mut().flat_map(Trial::open_leaves) {
+            leaf.fail(Failure::new(Code::LimitExceeded, reason));
+        }
+        self.trials.iter_mut().for_each(|trial| trial.settle(context.all_evidence));
+    }
+
+    fn verdict(&self, context: &Context<'_>) -> Verdict {
+        crate::judge::judge(&self.policy, &self.image, &self.selection, &self.resolution, &self.applying(), &self.trials, context)
+    }
+}
+
+impl Selection {
+    fn of(policy: &Policy, image: &ImageRef) -> Self {
+        let rules = match policy.select(image) {
+            Ok(rules) if rules.is_empty() => return Self::Unmatched,
+            Ok(rules) => rules,
+            Err(tied) => return Self::Ambiguous(format!("the rules {} match equally well", tied.rules.join(", "))),
+        };
+        if rules.iter().any(|rule| rule.subject != rules.first().map_or(rule.subject, |first| first.subject)) {
+            let names: Vec<_> = rules.iter().map(|rule| rule.name.as_str()).collect();
+            return Self::Ambiguous(format!("the rules {} apply together and have different subjects", names.join(", ")));
+        }
+        let position = |rule: &&Rule| policy.rules.iter().position(|other| std::ptr::eq(other, *rule));
+        Self::Rules(rules.iter().filter_map(position).collect())
+    }
+}
+
+fn answer_to(want: &Want, answers: &BTreeMap<Want, Result<Vec<Blob>, StoreError>>) -> Answer {
+    let result = answers.get(want).cloned().unwrap_or_else(|| Err(StoreError::unavailable("there is no answer")));
+    Answer { want: want.clone(), result }
+}
+
+fn read_resolution(blobs: &[Blob], expected: Option<&Digest>) -> Resolution {
+    let Some(blob) = blobs.first() else {
+        return Resolution::Failed(Failure::new(Code::StoreUnavailable, "the answer is not one manifest"));
+    };
+    if let Some(digest) = expected.filter(|digest| !digest.matches(blob.bytes())) {
+        return Resolution::Failed(Failure::new(
+            Code::StoreUnavailable,
+            format!("the registry's answer does not have the digest {digest}"),
+        ));
+    }
+    let digest = expected.cloned().unwrap_or_else(|| Digest::sha256(blob.bytes()));
+    match Manifest::parse(blob.bytes()) {
+        Ok(Manifest::Image(_)) => Resolution::Known(Resolved { digest, manifest: Some(ManifestKind::Image) }),
+        Ok(Manifest::Index(index)) => Resolution::Known(Resolved { digest, manifest: Some(ManifestKind::Index(index)) }),
+        Err(reason) => Resolution::Failed(Failure::new(Code::PayloadMalformed, format!("{digest} is no image: {reason}"))),
+    }
+}
+
+fn resolution_failure(image: &ImageRef, error: &StoreError) -> Failure {
+    let code = match error.kind {
+        StoreErrorKind::NotFound => Code::ImageNotFound,
+        other => Code::of_store_error(other),
+    };
+    Failure::new(code, format!("{image}: {error}"))
+}

@@ -1,0 +1,155 @@
+//! The two traits that plug-ins implement: [`SignatureStore`] brings bytes, [`Verifier`] judges them.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::digest::Digest;
+use crate::limits::Limits;
+use crate::reference::ImageRef;
+use crate::report::{Evidence, Failure, SignatureReport};
+use crate::want::{Answer, Blob, StoreError, Want};
+
+/// The manifest that is judged: the reference that led to it, and its digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    reference: ImageRef,
+    digest: Digest,
+}
+
+impl Subject {
+    /// A subject of known digest.
+    pub fn new(reference: ImageRef, digest: Digest) -> Self {
+        Self { reference, digest }
+    }
+
+    /// The reference as asked, with Docker Hub's defaults filled in.
+    pub fn reference(&self) -> &ImageRef {
+        &self.reference
+    }
+
+    /// The digest of the manifest that is judged.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+}
+
+/// Gives bytes, judges nothing. The only async line of the library.
+///
+/// A store bounds every read by [`Want::max_bytes`], re-hashes what was asked for by digest, and says
+/// [`StoreErrorKind::NotFound`](crate::StoreErrorKind::NotFound) only if the place itself said so.
+#[async_trait]
+pub trait SignatureStore: Debug + Send + Sync {
+    /// Brings what `want` asks for, as seen from `image`.
+    async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError>;
+}
+
+/// Judges, fetches nothing. One value is one scheme with its trust anchors and its expected signer.
+pub trait Verifier: Debug + Send + Sync {
+    /// The scheme, as reports name it: `cosign`.
+    fn name(&self) -> &str;
+    /// Starts to judge one subject.
+    fn begin(&self, subject: &Subject) -> Box<dyn Check>;
+    /// What the verdict must say aloud about this configuration, as stable words such as `log-not-required`.
+    fn warnings(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+}
+
+/// One leaf under way. Deterministic: the same answers and the same context give the same step.
+pub trait Check: Send {
+    /// Takes the answers to the wants of the step before, and says what is needed next or what came out.
+    ///
+    /// The first call has no answers. Later calls have one answer for each want, in the order of the wants.
+    fn step(&mut self, answers: &[Answer], context: &Context<'_>) -> Step;
+}
+
+/// What a [`Check`] says at the end of a step.
+#[derive(Debug)]
+pub enum Step {
+    /// These are needed next. An empty list is a defect of the check and ends it without evidence.
+    Fetch(Vec<Want>),
+    /// This is what was found. An empty list means that nothing was there.
+    Done(Vec<SignatureReport>),
+}
+
+/// Everything that a check may know beside its answers.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Context<'a> {
+    /// The time at which is judged.
+    pub now: Timestamp,
+    /// The bounds for sizes and counts.
+    pub limits: &'a Limits,
+    /// Whether to look on after the first signature that passes.
+    pub all_evidence: bool,
+}
+
+impl<'a> Context<'a> {
+    /// A context that stops at the first signature that passes.
+    pub fn new(now: Timestamp, limits: &'a Limits) -> Self {
+        Self { now, limits, all_evidence: false }
+    }
+}
+
+/// A check of one round: fetch `wants`, judge each blob on its own.
+///
+/// ```
+/// use verimage_core::{Check, Code, Digest, Evidence, Failure, Signer, Subject, Verifier, Want, one_round};
+///
+/// /// Accepts what stands on a list that an approver keeps.
+/// #[derive(Debug)]
+/// struct AllowList {
+///     approver: String,
+/// }
+///
+/// impl Verifier for AllowList {
+///     fn name(&self) -> &str {
+///         "allow-list"
+///     }
+///     fn begin(&self, subject: &Subject) -> Box<dyn Check> {
+///         let (digest, approver) = (subject.digest().clone(), self.approver.clone());
+///         let want = Want::other("lists", "allow-list", &approver, 65_536);
+///         one_round(self.name(), vec![want], move |blob, _context| {
+///             let text = blob.text().map_err(|_| Failure::new(Code::PayloadMalformed, "the list is not UTF-8"))?;
+///             if text.lines().any(|line| Digest::parse(line).is_ok_and(|listed| listed == digest)) {
+///                 Ok(Evidence::new(digest.clone(), Signer::named(format!("approver:{approver}"))))
+///             } else {
+///                 Err(Failure::new(Code::SubjectMismatch, "the digest is not on the list"))
+///             }
+///         })
+///     }
+/// }
+/// ```
+pub fn one_round<J>(verifier: &str, wants: Vec<Want>, judge: J) -> Box<dyn Check>
+where
+    J: FnMut(&Blob, &Context<'_>) -> Result<Evidence, Failure> + Send + 'static,
+{
+    Box::new(OneRound { verifier: verifier.to_owned(), wants: Some(wants), judge })
+}
+
+struct OneRound<J> {
+    verifier: String,
+    wants: Option<Vec<Want>>,
+    judge: J,
+}
+
+impl<J> Check for OneRound<J>
+where
+    J: FnMut(&Blob, &Context<'_>) -> Result<Evidence, Failure> + Send,
+{
+    fn step(&mut self, answers: &[Answer], context: &Context<'_>) -> Step {
+        if let Some(wants) = self.wants.take() {
+            return Step::Fetch(wants);
+        }
+        let mut reports = Vec::new();
+        for answer in answers {
+            for (index, blob) in answer.result.iter().flatten().enumerate() {
+                let outcome = (self.judge)(blob, context);
+                reports.push(SignatureReport::new(&self.verifier, answer.want.clone(), index, outcome));
+            }
+        }
+        Step::Done(reports)
+    }
+}

@@ -1,0 +1,38 @@
+//! The driver: the only loop that awaits.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::time::{Instant, timeout_at};
+use verimage_core::{Answer, Context, ImageRef, Progress, Session, SignatureStore, StoreError, StoreErrorKind, Verdict, Want};
+
+/// Steps a session to its end. Returns the verdict and every answer, in the order of the wants.
+pub(crate) async fn drive(
+    mut session: Session,
+    store: &dyn SignatureStore,
+    context: &Context<'_>,
+    timeout: Duration,
+    concurrency: usize,
+) -> (Verdict, Vec<Answer>) {
+    let deadline = Instant::now() + timeout;
+    let image = session.image().clone();
+    let mut transcript = Vec::new();
+    loop {
+        match session.step(context) {
+            Progress::Done(verdict) => return (*verdict, transcript),
+            Progress::Fetch(wants) => {
+                let fetches = wants.into_iter().map(|want| fetch(store, &image, want, deadline, timeout));
+                let answers: Vec<Answer> = stream::iter(fetches).buffered(concurrency.max(1)).collect().await;
+                transcript.extend(answers.iter().cloned());
+                session.supply(answers, context);
+            }
+        }
+    }
+}
+
+async fn fetch(store: &dyn SignatureStore, image: &ImageRef, want: Want, deadline: Instant, timeout: Duration) -> Answer {
+    let result = timeout_at(deadline, store.fetch(image, &want))
+        .await
+        .unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::DeadlineExceeded, format!("no answer within {} s", timeout.as_secs()))));
+    Answer { want, result }
+}

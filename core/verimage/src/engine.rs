@@ -1,0 +1,250 @@
+//! The engine: stores, limits and time, put together once and used for many images.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use verimage_core::{Answer, Context, ImageRef, Limits, Platform, Policy, Repository, Session, SignatureStore, Transcript, Verdict};
+
+use crate::drive::drive;
+use crate::error::Error;
+use crate::router::Router;
+use crate::source::ImageSource;
+
+/// Judges images. Keeps connections and tokens between calls; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Verimage {
+    router: Router,
+    limits: Limits,
+    timeout: Duration,
+    concurrency: usize,
+}
+
+impl Verimage {
+    /// An engine step by step.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Judges one image.
+    ///
+    /// # Errors
+    /// [`Error`] if the question could not be asked. A denied image is a verdict, not an error.
+    pub async fn verify(&self, image_ref: &str, policy: &Policy) -> Result<Verdict, Error> {
+        Ok(self.run(&Request::new(ImageSource::parse(image_ref)?), policy).await?.verdict)
+    }
+
+    /// Judges one image with every option, and keeps what it was told.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn run(&self, request: &Request, policy: &Policy) -> Result<Verification, Error> {
+        let image = request.source.judged_as(request.name.as_ref())?;
+        let mut router = self.router.clone();
+        if let Some(layout) = request.source.open()? {
+            router.image = Some(Arc::new(layout));
+        }
+        let now = request.at.map_or_else(now, Ok)?;
+        let mut context = Context::new(now, &self.limits);
+        context.all_evidence = request.all_evidence;
+        let session = Session::new(policy, image, request.platform.clone());
+        let (verdict, answers) = drive(session, &router, &context, self.timeout, self.concurrency).await;
+        Ok(Verification { verdict, answers, limits: self.limits.clone() })
+    }
+
+    /// Judges a recorded verification again: the transcript's answers, this policy. Nothing is fetched.
+    ///
+    /// # Errors
+    /// [`Error::Transcript`] if the transcript does not hold together.
+    pub async fn replay(&self, transcript: &Transcript, request: &Replayed, policy: &Policy) -> Result<Verdict, Error> {
+        let image =
+            ImageRef::parse(transcript.image()).map_err(|error| Error::Configuration(format!("the transcript's image: {error}")))?;
+        let recorded = || transcript.at().parse().map_err(|error| Error::Configuration(format!("the transcript's time: {error}")));
+        let now = request.at.map_or_else(recorded, Ok)?;
+        let store = transcript.replay()?;
+        let mut context = Context::new(now, transcript.limits());
+        context.all_evidence = request.all_evidence;
+        let session = Session::new(policy, image, request.platform.clone());
+        Ok(drive(session, &store, &context, self.timeout, self.concurrency).await.0)
+    }
+
+    /// The store that answers for an image: its layout, or the registries.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if the layout cannot be opened.
+    pub fn store_for(&self, source: &ImageSource) -> Result<Arc<dyn SignatureStore>, Error> {
+        let mut router = self.router.clone();
+        if let Some(layout) = source.open()? {
+            router.image = Some(Arc::new(layout));
+        }
+        Ok(Arc::new(router))
+    }
+
+    /// The bounds of every verification.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+fn now() -> Result<Timestamp, Error> {
+    Timestamp::try_from(std::time::SystemTime::now()).map_err(|_| Error::Clock)
+}
+
+/// One question.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Request {
+    /// Where the image is.
+    pub source: ImageSource,
+    /// The name under which an image from a layout is judged.
+    pub name: Option<ImageRef>,
+    /// The platform inside an index.
+    pub platform: Option<Platform>,
+    /// The time at which is judged; now, if none is given.
+    pub at: Option<Timestamp>,
+    /// Whether to look on when the decision is made.
+    pub all_evidence: bool,
+}
+
+impl Request {
+    /// A question without options.
+    pub fn new(source: ImageSource) -> Self {
+        Self { source, name: None, platform: None, at: None, all_evidence: false }
+    }
+}
+
+/// The options of a replay.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Replayed {
+    /// The platform inside an index.
+    pub platform: Option<Platform>,
+    /// The time at which is judged; the recorded time, if none is given.
+    pub at: Option<Timestamp>,
+    /// Whether to look on when the decision is made.
+    pub all_evidence: bool,
+}
+
+/// A verdict and what it rests on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Verification {
+    /// The answer.
+    pub verdict: Verdict,
+    answers: Vec<Answer>,
+    limits: Limits,
+}
+
+impl Verification {
+    /// Everything that was fetched, as a file that can be judged again.
+    pub fn transcript(&self) -> Transcript {
+        Transcript::new(&self.verdict.image, &self.verdict.at, &self.limits, &self.answers)
+    }
+
+    /// How many questions were asked.
+    pub fn questions(&self) -> usize {
+        self.answers.len()
+    }
+}
+
+/// Puts a [`Verimage`] together.
+#[derive(Debug)]
+pub struct Builder {
+    repositories: BTreeMap<String, Arc<dyn SignatureStore>>,
+    named: BTreeMap<String, Arc<dyn SignatureStore>>,
+    registry: RegistryChoice,
+    limits: Limits,
+    timeout: Duration,
+    concurrency: usize,
+}
+
+#[derive(Debug)]
+enum RegistryChoice {
+    Machine,
+    Given(Arc<dyn SignatureStore>),
+    Offline,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            repositories: BTreeMap::new(),
+            named: BTreeMap::new(),
+            registry: RegistryChoice::Machine,
+            limits: Limits::default(),
+            timeout: Duration::from_secs(30),
+            concurrency: 16,
+        }
+    }
+}
+
+impl Builder {
+    /// Answers for one repository from a store of your own, such as a layout.
+    #[must_use]
+    pub fn repository(mut self, repository: &Repository, store: Arc<dyn SignatureStore>) -> Self {
+        self.repositories.insert(repository.to_string(), store);
+        self
+    }
+
+    /// Answers for a store that policies name.
+    #[must_use]
+    pub fn store(mut self, name: &str, store: Arc<dyn SignatureStore>) -> Self {
+        self.named.insert(name.to_owned(), store);
+        self
+    }
+
+    /// Answers for every registry. Without it, the configuration of this machine's container tools is used.
+    #[must_use]
+    pub fn registry(mut self, store: Arc<dyn SignatureStore>) -> Self {
+        self.registry = RegistryChoice::Given(store);
+        self
+    }
+
+    /// No network at all: registries are unavailable.
+    #[must_use]
+    pub fn offline(mut self) -> Self {
+        self.registry = RegistryChoice::Offline;
+        self
+    }
+
+    /// The bounds of every verification.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long one verification may take. 30 s.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] if this machine's registry configuration cannot be read.
+    pub fn build(self) -> Result<Verimage, Error> {
+        let registry = match self.registry {
+            RegistryChoice::Given(store) => Some(store),
+            RegistryChoice::Offline => None,
+            RegistryChoice::Machine => machine_registry()?,
+        };
+        let router = Router { image: None, registry, repositories: self.repositories, named: self.named };
+        Ok(Verimage { router, limits: self.limits, timeout: self.timeout, concurrency: self.concurrency })
+    }
+}
+
+#[cfg(feature = "registry")]
+fn machine_registry() -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+    let configured = verimage_registry::RegistryConfig::from_environment().and_then(verimage_registry::RegistryStore::new);
+    configured.map(|store| Some(Arc::new(store) as Arc<dyn SignatureStore>)).map_err(|error| Error::Configuration(error.to_string()))
+}
+
+#[cfg(not(feature = "registry"))]
+#[allow(clippy::unnecessary_wraps)]
+fn machine_registry() -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+    Ok(None)
+}

@@ -1,0 +1,176 @@
+//! From a policy file to a policy that can judge.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use verimage_core::policy::{Backend, Compiler, PolicyDocument, read_config};
+use verimage_core::{Code, Policy, PolicyError};
+use verimage_crypto::CryptoSet;
+use verimage_import::{Document, MAX_POLICY_BYTES, PolicyFormat};
+
+use crate::material::{self, FolderMaterial, MaterialSource};
+
+/// Loads policies: reads the text, recognises the format, resolves the keys, builds the verifiers.
+#[derive(Debug)]
+pub struct PolicyLoader {
+    backends: Vec<Arc<dyn Backend>>,
+}
+
+impl Default for PolicyLoader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PolicyLoader {
+    /// A loader with every scheme of this build and the default crypto set.
+    pub fn new() -> Self {
+        Self::with_crypto(default_crypto())
+    }
+
+    /// A loader with every scheme of this build, judging with `crypto`.
+    pub fn with_crypto(crypto: CryptoSet) -> Self {
+        Self { backends: backends(crypto) }
+    }
+
+    /// Adds a scheme of your own.
+    #[must_use]
+    pub fn with(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.backends.push(backend);
+        self
+    }
+
+    /// Loads a policy file. Relative paths in it start at its folder.
+    ///
+    /// # Errors
+    /// `policy-invalid`, `policy-unsupported-field`, `policy-undefined-name` or `key-unsupported`, with file, line,
+    /// column and JSON pointer.
+    pub fn load(&self, path: &Path) -> Result<Policy, PolicyError> {
+        let name = path.display().to_string();
+        let unreadable = |error: &dyn std::fmt::Display| PolicyError::invalid("", format!("`{name}` cannot be read: {error}"));
+        let size = fs::metadata(path).map_err(|error| unreadable(&error))?.len();
+        if size > MAX_POLICY_BYTES as u64 {
+            return Err(unreadable(&format!("larger than {MAX_POLICY_BYTES} bytes")));
+        }
+        let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+        let folder = path.parent().map(Path::to_owned);
+        self.load_text(&text, &name, &FolderMaterial::new(folder)).map_err(|mut error| {
+            error.file = Some(name.clone());
+            error
+        })
+    }
+
+    /// Loads a policy from text; `source` names it in verdicts, `material` brings its keys.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_text(&self, text: &str, source: &str, material: &dyn MaterialSource) -> Result<Policy, PolicyError> {
+        let document = Document::parse(text)?;
+        self.compile(&document, text, source, material).map_err(|mut error| {
+            error.location = error.location.or_else(|| document.location(&error.pointer));
+            error
+        })
+    }
+
+    fn compile(&self, document: &Document, text: &str, source: &str, material: &dyn MaterialSource) -> Result<Policy, PolicyError> {
+        match PolicyFormat::detect(document.value()) {
+            Some(PolicyFormat::Native) => {}
+            Some(other) => {
+                let message = format!("this is a {other}, which this version of verimage cannot load");
+                return Err(PolicyError::new(Code::PolicyUnsupportedField, "", message)
+                    .with_hint("write it as a native policy; `verimage policy init` begins one"));
+            }
+            None => {
+                let message = "this is no policy of a known format";
+                return Err(PolicyError::invalid("", message)
+                    .with_hint("a native policy begins with `apiVersion: verimage/v1` and `kind: ImagePolicy`"));
+            }
+        }
+        refuse_planned_fields(document.value())?;
+        let native: PolicyDocument = read_config(document.value(), "")?;
+        let anchors = material::resolve(&native, material)?;
+        Compiler::new(&self.backends).compile(&native, anchors, source, text.as_bytes())
+    }
+
+    /// The JSON Schema of the policy file, with the leaves of every scheme.
+    pub fn schema(&self) -> Value {
+        let mut schema = schemars::schema_for!(PolicyDocument).to_value();
+        let leaves: Vec<(&str, Value)> = self.backends.iter().map(|backend| (backend.name(), backend.schema())).collect();
+        schema::insert_requirements(&mut schema, leaves);
+        schema
+    }
+}
+
+/// Fields of later versions: named, so that a policy that needs them gets a plain answer.
+fn refuse_planned_fields(value: &Value) -> Result<(), PolicyError> {
+    let rules = value.get("rules").and_then(Value::as_array);
+    for (index, rule) in rules.into_iter().flatten().enumerate() {
+        for field in ["attestations", "dialect", "pin"] {
+            if rule.get(field).is_some() {
+                let message = format!("`{field}` is not supported by this version of verimage");
+                return Err(PolicyError::new(Code::PolicyUnsupportedField, format!("/rules/{index}/{field}"), message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The crypto set of engines that name none: aws-lc-rs where it is built in, else RustCrypto.
+pub(crate) fn default_crypto() -> CryptoSet {
+    #[cfg(feature = "aws-lc-rs")]
+    return CryptoSet::aws_lc();
+    #[cfg(not(feature = "aws-lc-rs"))]
+    CryptoSet::rustcrypto()
+}
+
+fn backends(crypto: CryptoSet) -> Vec<Arc<dyn Backend>> {
+    vec![
+        #[cfg(feature = "cosign")]
+        verimage_cosign::backend(crypto),
+    ]
+}
+
+/// How requirement trees look in JSON Schema.
+mod schema {
+    use super::{Value, json};
+
+    /// Replaces the free `require` of a rule by the nodes and leaves that exist.
+    pub(super) fn insert_requirements(schema: &mut Value, leaves: Vec<(&str, Value)>) {
+        let reason = json!({"type": "object", "required": ["reason"], "additionalProperties": false, "properties": {"reason": {"type": "string", "minLength": 1}}});
+        let node = json!({"$ref": "#/$defs/Requirement"});
+        let list = json!({"type": "array", "minItems": 1, "maxItems": 64, "items": node});
+        let threshold = json!({"type": "object", "required": ["k", "of"], "additionalProperties": false, "properties": {
+            "k": {"type": "integer", "minimum": 1}, "of": list, "distinct": {"enum": ["signer", "entry"], "default": "signer"}}});
+        let fixed = [("allOf", list.clone()), ("anyOf", list), ("threshold", threshold), ("allow", reason.clone()), ("deny", reason)];
+        let mut choices = Vec::new();
+        for (name, body) in fixed {
+            choices.push(json!({"type": "object", "required": [name], "additionalProperties": false, "properties": {name: body}}));
+        }
+        for (name, body) in leaves {
+            choices.push(
+                json!({"type": "object", "required": [name], "additionalProperties": false, "properties": {name: hoist(schema, body)}}),
+            );
+        }
+        if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
+            definitions.insert("Requirement".to_owned(), json!({"description": "What must be proven.", "oneOf": choices}));
+        }
+        if let Some(require) = schema.pointer_mut("/$defs/RuleDocument/properties/require") {
+            *require = node;
+        }
+    }
+
+    /// Moves the definitions of a leaf's schema to the document.
+    fn hoist(schema: &mut Value, mut body: Value) -> Value {
+        if let Some(object) = body.as_object_mut() {
+            object.remove("$schema");
+            let definitions = object.remove("$defs");
+            let target = schema.get_mut("$defs").and_then(Value::as_object_mut);
+            if let (Some(Value::Object(definitions)), Some(target)) = (definitions, target) {
+                target.extend(definitions);
+            }
+        }
+        body
+    }
+}

@@ -1,0 +1,35 @@
+//! Sends each want to the store that can answer it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use verimage_core::{Blob, ImageRef, Place, SignatureStore, StoreError, Want, async_trait};
+
+/// The stores of one verification.
+#[derive(Clone, Debug)]
+pub(crate) struct Router {
+    /// Holds the image.
+    pub(crate) image: Option<Arc<dyn SignatureStore>>,
+    /// Every registry; none when offline.
+    pub(crate) registry: Option<Arc<dyn SignatureStore>>,
+    /// Repositories that are not in a registry, by name.
+    pub(crate) repositories: BTreeMap<String, Arc<dyn SignatureStore>>,
+    /// Stores that the policy names.
+    pub(crate) named: BTreeMap<String, Arc<dyn SignatureStore>>,
+}
+
+#[async_trait]
+impl SignatureStore for Router {
+    async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
+        let store = match &want.place {
+            Place::Image => self.image.as_ref().or(self.registry.as_ref()),
+            Place::Repository(repository) => self.repositories.get(&repository.to_string()).or(self.registry.as_ref()),
+            Place::Store(name) => self.named.get(name),
+            _ => None,
+        };
+        match store {
+            Some(store) => store.fetch(image, want).await,
+            None => Err(StoreError::unavailable("no store is configured for this place, or the engine is offline")),
+        }
+    }
+}

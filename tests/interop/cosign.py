@@ -1,0 +1,301 @@
+#!/usr/bin/env python3
+"""Signs with real cosign in real registries and compares `verimage verify` with `cosign verify`.
+
+    . tests/tools/env.sh && VERIMAGE=target/debug/verimage python3 tests/interop/cosign.py [--require] [--only GLOB]
+
+Tools that are absent are skipped aloud. The exit status is 1 when an answer differs from cosign's and
+exceptions.json does not say why, when an entry there has become stale, and, with --require, when nothing
+was compared at all.
+"""
+
+import argparse
+import fnmatch
+import json
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fixtures" / "cosign"))
+
+import attacks
+import images
+from comparison import Answer, Question, answer_all, known_differences, report
+from layouts import REFERENCE_NAME
+from registry import DockerRegistry, ReferrersRegistry, RegistryError, digest_of
+from signing import SIGNATURE_LAYER_TYPE, encoded, run, sign_with_openssl
+from workshop import SIGNING_KEYS, UNSUPPORTED_KEYS, Workshop, cosign_lines, make_keys
+
+REGISTRIES = {
+    "docker-registry": (DockerRegistry, "DOCKER_REGISTRY"),
+    "referrers-registry": (ReferrersRegistry, "REFERRERS_REGISTRY"),
+}
+
+# Attacks that only a directory can carry: a registry has no index.json, and a tag there has no digest
+# that its manifest could miss.
+LAYOUT_ATTACKS = (
+    "broken-index",
+    "wrong-layout-version",
+    "path-traversal-image",
+    "path-traversal-signature",
+    "symlinked-blob",
+    "manifest-digest-mismatch",
+)
+
+
+class Unstorable(Exception):
+    """A registry cannot be made to hold some content."""
+
+
+@dataclass(frozen=True)
+class Verimage:
+    """The binary under test."""
+
+    executable: str
+    directory: Path
+
+    def ask(self, key, reference, arguments, environment, digest):
+        """Verifies and checks that an allowed image is the one that was asked for."""
+        command = [self.executable, "verify", reference, "--cosign-key", key, "--insecure-ignore-tlog"]
+        finished = run([*command, *arguments, "--format", "json"], self.directory, environment)
+        status = finished.returncode
+        if status not in (0, 1, 3):
+            return Answer(False, status, f"exit {status}: {finished.stderr.decode(errors='replace').strip()[-200:]}")
+        if status == 0 and named_digest(finished.stdout) != digest:
+            return Answer(True, status, f"does not name the digest {digest}")
+        return Answer(status == 0, status)
+
+
+def named_digest(output):
+    """The digest that a verdict names, if the output is a verdict."""
+    try:
+        return json.loads(output)["digest"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+class Suite:
+    """The questions about one registry and one signing line."""
+
+    def __init__(self, name, workshop, verimage):
+        self.name = name
+        self.workshop = workshop
+        self.verimage = verimage
+        self.keys = workshop.keys
+        self.questions = []
+
+    def reference(self, name, suffix=":v1"):
+        """How an image of this suite is called."""
+        return f"{self.workshop.registry.address}/{self.workshop.repository(name).name}{suffix}"
+
+    def add(self, label, name, key, digest=None, suffixes=None, **how):
+        """Asks for an image, by tag and by digest unless told otherwise."""
+        digest = digest or images.single().digest
+        for form, suffix in (suffixes or {"tag": ":v1", "digest": f"@{digest}"}).items():
+            reference = self.reference(name, suffix)
+            self.questions.append(self.question(f"{self.name}/{label}/{form}", key, reference, digest, **how))
+
+    def question(
+        self, name, key, reference, digest, arguments=(), environment=None, cosign=(), verimage=(), only_cosign=None
+    ):
+        """One question; `cosign` and `verimage` are arguments, `only_cosign` variables for one of them alone."""
+        public = self.keys[key].public
+
+        def ask_cosign(line):
+            def ask():
+                status = line.verify(public, reference, *arguments, *cosign, environment=only_cosign or environment).returncode
+                return Answer(status == 0, status)
+
+            return ask
+
+        def ask_verimage():
+            return self.verimage.ask(public, reference, [*arguments, *verimage], environment, digest)
+
+        peers = {f"cosign {name}": ask_cosign(line) for name, line in self.workshop.lines.items()}
+        return Question(name, {**peers, "verimage": ask_verimage})
+
+
+def ask_keys(suite):
+    """Every kind of key, and a foreign one."""
+    for key in SIGNING_KEYS:
+        suite.workshop.signed(key, key)
+        digest = suite.keys[key].digest
+        suite.add(key, key, key, cosign=["--signature-digest-algorithm", digest])
+        if digest != "sha256":
+            suite.add(f"{key}-default-digest", key, key)
+    suite.add("wrong-key", "p256", "other")
+    suite.add("wrong-kind-of-key", "p256", "rsa2048")
+
+
+def ask_absent(suite):
+    """Images without signature, and no image."""
+    suite.workshop.push("unsigned", images.single())
+    suite.add("unsigned", "unsigned", "p256")
+    suite.add("absent", "p256", "p256", suffixes={"tag": ":absent", "digest": f"@{digest_of(b'absent')}"})
+
+
+def ask_attached(suite):
+    """Signatures by openssl, attached with cosign."""
+    for key, digest, padding in (
+        *((key, None, None) for key in ("p256", "rsa2048", "ed25519", *UNSUPPORTED_KEYS)),
+        ("p384", "sha256", None),
+        ("p384", "sha384", None),
+        ("p521", "sha512", None),
+        ("rsa2048", None, "pss"),
+    ):
+        name = "-".join(filter(None, ("openssl", key, digest, padding)))
+        suite.workshop.attached(name, (key, digest, padding))
+        suite.add(name, name, key, cosign=["--signature-digest-algorithm", digest or "sha256"])
+
+
+def ask_annotations(suite):
+    """`-a`, with one and with two pairs."""
+    suite.workshop.signed("annotations", "p256", "-a", "team=core", "-a", "stage=release")
+    for label, pairs in (
+        ("one", ["team=core"]),
+        ("two", ["team=core", "stage=release"]),
+        ("both-in-one", ["team=core,stage=release"]),
+        ("wrong-value", ["team=edge"]),
+        ("one-of-two", ["team=core", "stage=test"]),
+        ("absent", ["owner=core"]),
+    ):
+        arguments = [word for pair in pairs for word in ("-a", pair)]
+        suite.add(f"annotation-{label}", "annotations", "p256", arguments=arguments)
+
+
+def ask_signature_repository(suite):
+    """Signatures in a repository of their own, by variable and by verimage's option."""
+    target = suite.reference("signatures", "")
+    variable = {"COSIGN_REPOSITORY": target}
+    suite.workshop.signed("separate", "p256", environment=variable)
+    suite.add("repository-variable", "separate", "p256", environment=variable)
+    suite.add("repository-option", "separate", "p256", only_cosign=variable, verimage=["--signature-repository", target])
+    suite.add("repository-forgotten", "separate", "p256")
+    elsewhere = {"COSIGN_REPOSITORY": suite.reference("elsewhere", "")}
+    suite.add("repository-wrong", "separate", "p256", environment=elsewhere)
+
+
+def ask_variants(suite):
+    """Two signers, an index with and without its children, Docker's media types."""
+    for key in ("p256", "other"):
+        suite.workshop.signed("two-signers", key)
+    for key in ("p256", "other", "rsa2048"):
+        suite.add(f"two-signers-{key}", "two-signers", key)
+    index = images.multi_platform("hello from every platform\n")
+    child = {"child": f"@{index.children[0].digest}"}
+    for label, arguments in (("index", []), ("recursive", ["--recursive"])):
+        suite.workshop.signed(label, "p256", *arguments, image=index)
+        suite.add(label, label, "p256", digest=index.digest)
+        suite.add(label, label, "p256", digest=index.children[0].digest, suffixes=child)
+    suite.workshop.signed("docker", "p256", environment={"COSIGN_DOCKER_MEDIA_TYPES": "1"})
+    suite.add("docker-media-types", "docker", "p256")
+
+
+def ask_attacks(suite):
+    """The attacks of the fixtures, made anew from what stands in this registry."""
+    workshop = suite.workshop
+    workshop.signed("other-image", "p256", image=images.single("another image\n"))
+    workshop.signed("multi-recursive", "p256", "--recursive", image=images.multi_platform("hello from every platform\n"))
+    layouts = {name: workshop.layouts[name] for name in ("p256", "other-image", "multi-recursive")}
+    for name, layout in attacks.make(layouts, workshop.keys).items():
+        if name.removeprefix("attack-") in LAYOUT_ATTACKS:
+            continue
+        try:
+            upload(layout, workshop, name)
+        except (RegistryError, Unstorable) as refusal:
+            print(f"SKIPPED: {suite.name}/{name}: the registry does not store it: {refusal}")
+            continue
+        arguments = ["-a", "replicas=3"] if name == "attack-annotation-number" else []
+        digest = layout.entry("v1")["digest"]
+        suite.add(name, name, "p256", digest=digest, suffixes={"tag": ":v1"}, arguments=arguments)
+    ask_replaced(suite)
+
+
+def ask_replaced(suite):
+    """A registry that changes a stored payload afterwards, and one that replaces the signature."""
+    suite.workshop.signed("replaced", "p256")
+    repository, image = suite.workshop.repository("replaced"), images.single()
+    payload = suite.workshop.payload_of("replaced").replace(b'"optional":null', b'"optional":{"approved":"yes"}')
+    repository.push_blob(payload)
+    annotation = encoded(sign_with_openssl(suite.keys["other"], payload))
+    manifest = suite.workshop.layouts["replaced"].manifest(image.signature_tag)
+    manifest["layers"] = [attacks.signed_layer(payload, annotation, SIGNATURE_LAYER_TYPE)]
+    repository.push_manifest(images.to_json(manifest), images.MANIFEST_TYPE, image.signature_tag)
+    suite.add("attack-replaced-by-other-signer", "replaced", "p256")
+
+
+def upload(layout, workshop, name):
+    """Stores a layout in a registry, then bends what is bent in it."""
+    repository = workshop.repository(name)
+    contents = [content for path, content in layout.files.items() if path.startswith("blobs/")]
+    for content in [*contents, *layout.originals.values(), *images.single().blobs]:
+        repository.push_blob(content)
+    for entry in layout.entries:
+        push_tree(layout, repository, entry, entry["annotations"][REFERENCE_NAME])
+    for digest in layout.originals:
+        if not workshop.registry.overwrite(digest, layout.blob(digest)):
+            raise Unstorable("it keeps the bytes that belong to a digest")
+
+
+def push_tree(layout, repository, entry, tag=None):
+    """Stores a manifest with its children."""
+    content = layout.originals.get(entry["digest"]) or layout.blob(entry["digest"])
+    if entry["mediaType"] == images.INDEX_TYPE:
+        for child in json.loads(content)["manifests"]:
+            push_tree(layout, repository, child)
+    repository.push_manifest(content, entry["mediaType"], tag)
+
+
+SCENES = (ask_keys, ask_absent, ask_attached, ask_annotations, ask_signature_repository, ask_variants, ask_attacks)
+
+
+def absent_tools():
+    """The tools that are not there, by the name of their variable."""
+    names = ["VERIMAGE", "COSIGN2", "COSIGN3", *(variable for _, variable in REGISTRIES.values())]
+    return [name for name in names if not os.environ.get(name)]
+
+
+def compare(pattern, directory):
+    """Signs and asks in every registry that is there; gives the questions with their answers."""
+    verimage = Verimage(os.path.abspath(os.environ["VERIMAGE"]), directory)
+    keys = make_keys(directory)
+    questions = []
+    for name, (kind, variable) in REGISTRIES.items():
+        if not os.environ.get(variable):
+            continue
+        with kind(name, os.environ[variable]) as registry:
+            asked = []
+            for line in cosign_lines():
+                suite = Suite(f"{name}/{line}", Workshop(registry, directory, keys, line, line), verimage)
+                for scene in SCENES:
+                    scene(suite)
+                asked += suite.questions
+            asked = [question for question in asked if fnmatch.fnmatchcase(question.name, pattern)]
+            answer_all(asked)
+            questions += asked
+    return questions
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--require", action="store_true", help="fail when nothing could be compared")
+    parser.add_argument("--only", default="*", metavar="GLOB", help="only questions whose name matches")
+    options = parser.parse_args()
+    absent = absent_tools()
+    for name in absent:
+        print(f"SKIPPED: {name} is not set or empty")
+    questions = []
+    if os.environ.get("VERIMAGE"):
+        with tempfile.TemporaryDirectory(prefix="verimage-interop-") as directory:
+            questions = compare(options.only, Path(directory))
+    if not questions:
+        print("nothing was compared")
+        return 1 if options.require else 0
+    complete = not absent and options.only == "*"
+    return 1 if report(questions, known_differences("cosign"), complete) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

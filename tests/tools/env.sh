@@ -1,0 +1,16 @@
+# Names the tools that tests/tools/install.sh installs; source it. A tool that is absent is an empty string.
+
+verimage_tools="${XDG_CACHE_HOME:-$HOME/.cache}/verimage/tools"
+
+verimage_tool() {
+    if [ -x "$verimage_tools/$1" ]; then echo "$verimage_tools/$1"; fi
+}
+
+COSIGN2="$(verimage_tool cosign-v2.6.5/cosign)"
+COSIGN3="$(verimage_tool cosign-v3.1.3/cosign)"
+REFERRERS_REGISTRY="$(verimage_tool referrers-registry-v0.21.7/referrers-registry)"
+DOCKER_REGISTRY="$(command -v docker-registry || true)"
+SKOPEO="$(command -v skopeo || true)"
+export COSIGN2 COSIGN3 REFERRERS_REGISTRY DOCKER_REGISTRY SKOPEO
+unset -f verimage_tool
+unset verimage_tools

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Installs the tools that the fixtures and the live suites need, once, beneath
+# ${XDG_CACHE_HOME:-$HOME/.cache}/verimage/tools. What is there already is left alone.
+#
+#   tests/tools/install.sh [--require] [--budget SECONDS] [GROUP...]
+#
+# Groups: registry (docker-registry, skopeo, referrers-registry), cosign (both lines), all (the default).
+# What cannot be installed is skipped aloud and the exit status is 0; with --require it is 1.
+# No new installation begins when the budget (default 1200 seconds) is used up, and a running one is ended.
+
+set -u
+
+tools="${XDG_CACHE_HOME:-$HOME/.cache}/verimage/tools"
+here="$(cd "$(dirname "$0")" && pwd)"
+require=no
+budget=1200
+groups=()
+skipped=()
+
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --require) require=yes ;;
+    --budget)
+        budget="${2:?--budget needs a number of seconds}"
+        shift
+        ;;
+    registry | cosign | all) groups+=("$1") ;;
+    *)
+        echo "unknown argument: $1 (groups: registry, cosign, all)" >&2
+        exit 2
+        ;;
+    esac
+    shift
+done
+if [ ${#groups[@]} -eq 0 ]; then groups=(all); fi
+
+wanted() { [[ " ${groups[*]} " == *" $1 "* || " ${groups[*]} " == *" all "* ]]; }
+
+skip() {
+    echo "SKIPPED: $1: $2" >&2
+    skipped+=("$1")
+}
+
+# attempt NAME COMMAND...: runs a command within the budget, shows its output only when it fails.
+attempt() {
+    local name="$1" remaining=$((budget - SECONDS)) log
+    shift
+    if [ "$remaining" -le 0 ]; then
+        skip "$name" "the budget of $budget seconds is used up"
+        return 1
+    fi
+    echo "installing $name" >&2
+    log="$(mktemp)"
+    if ! timeout "$remaining" "$@" >"$log" 2>&1 </dev/null; then
+        tail -n 5 "$log" >&2
+        rm -f "$log"
+        skip "$name" "the installation failed or took too long"
+        return 1
+    fi
+    rm -f "$log"
+}
+
+# debian COMMAND PACKAGE
+debian() {
+    if command -v "$1" >/dev/null; then return; fi
+    if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
+        skip "$2" "needs apt-get and root"
+        return
+    fi
+    if [ -z "${apt_updated:-}" ]; then
+        apt_updated=yes
+        attempt "package lists" apt-get update -q || return
+    fi
+    # No service is to be started by the installation.
+    attempt "$2" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-install-recommends "$2"
+}
+
+have_go() {
+    if ! command -v go >/dev/null; then
+        skip "$1" "needs go"
+        return 1
+    fi
+}
+
+# module NAME PACKAGE VERSION: `go install` of a published command.
+module() {
+    local folder="$tools/$1-$3"
+    if [ -x "$folder/$1" ] || ! have_go "$1 $3"; then return; fi
+    attempt "$1 $3" env GOBIN="$folder" GOFLAGS=-p=2 go install "$2@$3"
+}
+
+referrers_registry() {
+    local version binary
+    version="$(sed -n 's|^require github.com/google/go-containerregistry ||p' "$here/referrers-registry/go.mod")"
+    binary="$tools/referrers-registry-$version/referrers-registry"
+    if [ -x "$binary" ] || ! have_go referrers-registry; then return; fi
+    attempt "referrers-registry $version" go build -C "$here/referrers-registry" -trimpath -o "$binary" .
+}
+
+if wanted registry; then
+    debian docker-registry docker-registry
+    debian skopeo skopeo
+    referrers_registry
+fi
+if wanted cosign; then
+    module cosign github.com/sigstore/cosign/v2/cmd/cosign v2.6.5
+    module cosign github.com/sigstore/cosign/v3/cmd/cosign v3.1.3
+fi
+
+if [ ${#skipped[@]} -gt 0 ]; then
+    echo "skipped: ${skipped[*]}" >&2
+    if [ "$require" = yes ]; then exit 1; fi
+fi
+exit 0
