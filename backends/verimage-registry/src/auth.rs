@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use url::Url;
@@ -13,7 +14,7 @@ use verimage_core::{StoreError, StoreErrorKind};
 use crate::address::Neighbourhood;
 use crate::challenge::{BearerChallenge, Challenges};
 use crate::client::{Client, Hop};
-use crate::credentials::{Credential, basic_header};
+use crate::credentials::{Credential, basic};
 use crate::failure;
 use crate::flight::{Flights, lock};
 use crate::hosts::authority;
@@ -61,22 +62,28 @@ struct TokenBody {
 }
 
 impl Authorization {
-    fn new(text: &str, expires: Option<Instant>, secrets: &[&str]) -> Option<Arc<Self>> {
+    fn bearer(token: &str, expires: Option<Instant>) -> Option<Arc<Self>> {
+        Self::new(&format!("Bearer {token}"), expires, vec![token.to_owned()])
+    }
+
+    fn basic(username: &str, password: &str) -> Option<Arc<Self>> {
+        let encoded = basic(username, password);
+        Self::new(&format!("Basic {encoded}"), None, vec![encoded, password.to_owned()])
+    }
+
+    fn new(text: &str, expires: Option<Instant>, secrets: Vec<String>) -> Option<Arc<Self>> {
         let mut header = HeaderValue::from_str(text).ok()?;
         header.set_sensitive(true);
-        // Something very short is no secret, and would punch holes into every message.
-        let secrets = secrets.iter().filter(|secret| secret.len() >= 4).map(|secret| (*secret).to_owned());
-        Some(Arc::new(Self { header, expires, secrets: secrets.collect() }))
+        Some(Arc::new(Self { header, expires, secrets }))
     }
 
     pub(crate) fn header(&self) -> &HeaderValue {
         &self.header
     }
 
-    /// Takes secrets out of a text that a server wrote.
+    /// Takes the secrets out of a text that a server may have written.
     pub(crate) fn hide(&self, error: StoreError) -> StoreError {
-        let detail = self.secrets.iter().fold(error.detail, |text, secret| text.replace(secret.as_str(), "[secret]"));
-        StoreError { kind: error.kind, detail }
+        self.secrets.iter().fold(error, |error, secret| failure::hide(error, secret))
     }
 
     fn is_alive(&self) -> bool {
@@ -145,15 +152,9 @@ impl Client {
         let refuse = |why: &str| StoreError::new(StoreErrorKind::Unauthorized, format!("{}: {why}", asker.endpoint.name()));
         let unusable = || refuse("the credential has characters that cannot be sent");
         match (&challenges.bearer, &credential) {
-            (Some(_), Some(Credential::RegistryToken(token))) => {
-                Authorization::new(&format!("Bearer {token}"), None, &[token]).ok_or_else(unusable)
-            }
+            (Some(_), Some(Credential::RegistryToken(token))) => Authorization::bearer(token, None).ok_or_else(unusable),
             (Some(bearer), _) => self.token(asker, bearer, credential.as_ref()).await,
-            (None, Some(Credential::Basic { username, password })) => {
-                let header = basic_header(username, password);
-                let encoded = header.strip_prefix("Basic ").unwrap_or_default();
-                Authorization::new(&header, None, &[encoded, password]).ok_or_else(unusable)
-            }
+            (None, Some(Credential::Basic { username, password })) => Authorization::basic(username, password).ok_or_else(unusable),
             (None, Some(_)) => Err(refuse("the registry asks for a password, and a token is what is known")),
             (None, None) => Err(refuse("the registry asks for a user name and a password, and none is known for it")),
         }
@@ -168,42 +169,33 @@ impl Client {
     ) -> Result<Arc<Authorization>, StoreError> {
         let realm = realm::parse(&challenge.realm, asker.url)?;
         let introduced = realm::may_see_credentials(&realm, asker.url, &self.credential_realms);
-        let scope = format!("repository:{}:pull", asker.endpoint.path);
-        let mut parameters = vec![("scope", scope.as_str())];
-        parameters.extend(challenge.service.as_deref().map(|service| ("service", service)));
+        let shown = credential.filter(|_| introduced);
         let mut hop = Hop::to(realm.clone(), "application/json", self.reach(&realm, asker.url, asker.neighbourhood));
         hop.place = format!("token service {} of {}", authority(&realm), asker.endpoint.host);
-        match credential.filter(|_| introduced) {
-            Some(Credential::IdentityToken(token)) => {
-                parameters.extend([("grant_type", "refresh_token"), ("client_id", "verimage"), ("refresh_token", token)]);
-                hop.form = Some(Serializer::new(String::new()).extend_pairs(parameters).finish());
-            }
-            known => {
-                hop.url.query_pairs_mut().extend_pairs(parameters);
-                if let Some(Credential::Basic { username, password }) = known {
-                    hop.authorization = Authorization::new(&basic_header(username, password), None, &[password]);
-                }
-            }
-        }
-        let granted = self.granted(&hop, asker, credential.filter(|_| introduced)).await;
+        hop.verified = asker.endpoint.verified || realm.origin() != asker.url.origin();
+        ask_for(&mut hop, asker.endpoint, challenge, shown);
+        let granted = self.granted(&hop, asker.deadline).await.map_err(|error| match shown {
+            Some(credential) => failure::hide(error, credential.secret()),
+            None => error,
+        });
         let withheld = credential.is_some() && !introduced;
         granted.map_err(|error| if withheld { realm::withheld(error, &realm) } else { error })
     }
 
     /// Sends the request for a token. Redirects are not followed: a token service answers itself.
-    async fn granted(&self, hop: &Hop, asker: &Asker<'_>, credential: Option<&Credential>) -> Result<Arc<Authorization>, StoreError> {
-        let reply = self.patient(hop, asker.deadline).await?;
+    async fn granted(&self, hop: &Hop, deadline: Instant) -> Result<Arc<Authorization>, StoreError> {
+        let reply = self.patient(hop, deadline).await?;
         let status = reply.status();
         if !status.is_success() {
-            let kind = match (failure::kind_of(status), hop.form.is_some()) {
+            let (StoreError { kind, detail }, _) = reply.refusal().await;
+            let kind = match kind {
                 // RFC 6749, section 5.2: a refresh token that is no good is a bad request.
-                (StoreErrorKind::Unavailable, true) if status.as_u16() == 400 => StoreErrorKind::Unauthorized,
-                (StoreErrorKind::NotFound, _) => StoreErrorKind::Unavailable,
-                (kind, _) => kind,
+                StoreErrorKind::Unavailable if status == StatusCode::BAD_REQUEST && hop.form.is_some() => StoreErrorKind::Unauthorized,
+                // No token service is no proof that there is no image.
+                StoreErrorKind::NotFound => StoreErrorKind::Unavailable,
+                kind => kind,
             };
-            let error = failure::refused(kind, &hop.place, status, &reply.error_body().await);
-            let secrets = credential.map(Credential::secret).and_then(|secret| Authorization::new("", None, &[secret]));
-            return Err(secrets.map_or(error.clone(), |secrets| secrets.hide(error)));
+            return Err(StoreError { kind, detail });
         }
         let began = Instant::now();
         let unusable = || StoreError::unavailable(format!("{}: the answer holds no token that can be used", hop.place));
@@ -212,8 +204,24 @@ impl Client {
         if token.is_empty() {
             return Err(unusable());
         }
-        let life = body.expires_in.map_or(DEFAULT_LIFE, life);
-        Authorization::new(&format!("Bearer {token}"), Some(began + life), &[token]).ok_or_else(unusable)
+        let expires = began + body.expires_in.map_or(DEFAULT_LIFE, life);
+        Authorization::bearer(token, Some(expires)).ok_or_else(unusable)
+    }
+}
+
+/// Fills in what is asked for: always and only to read this repository, whatever scope the challenge names.
+fn ask_for(hop: &mut Hop, endpoint: &Endpoint, challenge: &BearerChallenge, credential: Option<&Credential>) {
+    let scope = format!("repository:{}:pull", endpoint.path);
+    let mut parameters = vec![("scope", scope.as_str())];
+    parameters.extend(challenge.service.as_deref().map(|service| ("service", service)));
+    if let Some(Credential::IdentityToken(token)) = credential {
+        parameters.extend([("grant_type", "refresh_token"), ("client_id", "verimage"), ("refresh_token", token)]);
+        hop.form = Some(Serializer::new(String::new()).extend_pairs(parameters).finish());
+        return;
+    }
+    hop.url.query_pairs_mut().extend_pairs(parameters);
+    if let Some(Credential::Basic { username, password }) = credential {
+        hop.authorization = Authorization::basic(username, password);
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) struct Hop {
 /// The head of an answer; the body is still to be read. Holds the host's permit until then.
 pub(crate) struct Reply {
     pub(crate) response: Response,
-    /// Where the first hop ended: the registry itself.
+    /// Where the registry itself is.
     neighbourhood: Neighbourhood,
     place: String,
     redirected: bool,
@@ -105,6 +105,10 @@ impl Reply {
         self.response.url()
     }
 
+    pub(crate) fn is_redirected(&self) -> bool {
+        self.redirected
+    }
+
     pub(crate) fn place(&self) -> String {
         if self.redirected { format!("{} (redirected to {})", self.place, authority(self.url())) } else { self.place.clone() }
     }
@@ -119,7 +123,7 @@ impl Reply {
         let (status, place, authorization) = (self.status(), self.place(), self.authorization.clone());
         let body = self.error_body().await;
         let error = failure::refused(failure::kind_of(status), &place, status, &body);
-        (authorization.map_or(error.clone(), |authorization| authorization.hide(error)), body)
+        (authorization.iter().fold(error, |error, authorization| authorization.hide(error)), body)
     }
 
     /// Whether the registry itself asks who we are. A challenge from behind a redirect is nobody's business.

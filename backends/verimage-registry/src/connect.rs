@@ -18,6 +18,7 @@ use crate::config::{ConfigError, Proxy, RegistryConfig};
 use crate::flight::lock;
 use crate::hosts::Host;
 
+const NO_PROXY_URL: &str = "is no URL of an http or https proxy";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Connections {
@@ -54,8 +55,8 @@ pub(crate) struct Connection {
 impl Connections {
     pub(crate) fn new(config: &RegistryConfig) -> Result<Self, ConfigError> {
         let Proxy { http, https, except } = &config.proxy;
-        for url in [http, https].into_iter().flatten() {
-            reqwest::Proxy::all(url).map_err(|_| ConfigError::malformed("proxy", "is no URL of a proxy"))?;
+        if [http, https].into_iter().flatten().any(|url| !is_proxy(url)) {
+            return Err(ConfigError::malformed("proxy", NO_PROXY_URL));
         }
         let text = |url: &Option<String>| url.clone().unwrap_or_default();
         let proxied = Matcher::builder().http(text(http)).https(text(https)).no(except.clone()).build();
@@ -122,10 +123,16 @@ impl Connections {
         if !way.proxied {
             return Ok(builder.dns_resolver(Guard { reach: way.reach, known: Arc::clone(&self.known) }));
         }
-        let unusable = |_| ConfigError::malformed("proxy", "is no URL of a proxy");
+        let unusable = |_| ConfigError::malformed("proxy", NO_PROXY_URL);
         let Proxy { http, https, .. } = &self.proxy;
         let http = http.as_ref().map(reqwest::Proxy::http).transpose().map_err(unusable)?;
         let https = https.as_ref().map(reqwest::Proxy::https).transpose().map_err(unusable)?;
         Ok(http.into_iter().chain(https).fold(builder, ClientBuilder::proxy))
     }
+}
+
+/// Whether requests can go through this; without a scheme, http is meant, as curl reads it.
+fn is_proxy(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("http", |(scheme, _)| scheme);
+    matches!(scheme, "http" | "https") && reqwest::Proxy::all(url).is_ok()
 }

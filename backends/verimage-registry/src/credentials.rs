@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -104,37 +103,38 @@ impl Credentials {
 
     /// The credential for a repository: the longest name wins, the first source that knows one wins.
     pub(crate) async fn find(&self, endpoint: &Endpoint) -> Result<Option<Credential>, StoreError> {
-        let name = endpoint.name();
+        let name = folded(&endpoint.name());
         if let Some(found) = longest(self.own.iter().map(|(key, credential)| (key.clone(), credential)), &name) {
             return Ok(Some(found.clone()));
         }
         for path in &self.files {
             let file = read(path).map_err(|error| StoreError::unavailable(error.to_string()))?;
-            if let Some(found) = self.find_in(&file, path, endpoint).await? {
+            if let Some(found) = self.find_in(&file, path, &name).await? {
                 return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    async fn find_in(&self, file: &AuthFile, path: &Path, endpoint: &Endpoint) -> Result<Option<Credential>, StoreError> {
+    async fn find_in(&self, file: &AuthFile, path: &Path, name: &str) -> Result<Option<Credential>, StoreError> {
+        let host = name.split('/').next().unwrap_or(name);
         let helpers = file.cred_helpers.iter().map(|(key, helper)| (folded(key), helper));
-        if let Some(helper) = longest(helpers, &endpoint.host) {
-            return self.ask(helper, endpoint).await;
+        if let Some(helper) = longest(helpers, host) {
+            return self.ask(helper, host).await;
         }
         let entries = file.auths.iter().filter(|(_, entry)| !entry.is_empty());
-        if let Some(entry) = longest(entries.map(|(key, entry)| (folded(key), entry)), &endpoint.name()) {
-            let malformed = || StoreError::unavailable(format!("{}: the entry for {} is not readable", path.display(), endpoint.host));
+        if let Some(entry) = longest(entries.map(|(key, entry)| (folded(key), entry)), name) {
+            let malformed = || StoreError::unavailable(format!("{}: the entry for {} is not readable", path.display(), host));
             return entry.credential().ok_or_else(malformed).map(Some);
         }
         match &file.creds_store {
-            Some(helper) if !helper.is_empty() => self.ask(helper, endpoint).await,
+            Some(helper) if !helper.is_empty() => self.ask(helper, host).await,
             _ => Ok(None),
         }
     }
 
-    async fn ask(&self, helper: &str, endpoint: &Endpoint) -> Result<Option<Credential>, StoreError> {
-        let server = if endpoint.host == DOCKER_HUB { DOCKER_HUB_KEY } else { &endpoint.host };
+    async fn ask(&self, helper: &str, host: &str) -> Result<Option<Credential>, StoreError> {
+        let server = if host == DOCKER_HUB { DOCKER_HUB_KEY } else { host };
         helper::ask(helper, &self.helper_directories, server).await
     }
 }
@@ -170,9 +170,9 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// `Basic` of RFC 7617.
-pub(crate) fn basic_header(username: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
+/// User name and password as `Basic` of RFC 7617 has them.
+pub(crate) fn basic(username: &str, password: &str) -> String {
+    STANDARD.encode(format!("{username}:{password}"))
 }
 
 /// The entry whose name is `name`, or the longest path above it.
@@ -196,10 +196,7 @@ fn folded(key: &str) -> String {
 }
 
 fn read(path: &Path) -> Result<AuthFile, ConfigError> {
-    let text = match fs::read(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(ConfigError::unreadable(path, &error)),
-        other => other.map_err(|error| ConfigError::unreadable(path, &error))?,
-    };
+    let text = fs::read(path).map_err(|error| ConfigError::unreadable(path, &error))?;
     // The parser's own message could repeat a secret.
     let malformed = |error: serde_json::Error| {
         ConfigError::malformed(path.display(), format!("no credential file: line {}, column {}", error.line(), error.column()))

@@ -56,6 +56,19 @@ fn first_error(body: &[u8]) -> String {
     if text.is_empty() { text } else { format!(": {}", printable(&without_queries(&text), MAX_FOREIGN)) }
 }
 
+/// More bytes than the caller wants.
+pub(crate) fn too_large(place: &str, max_bytes: u64) -> StoreError {
+    let StoreError { kind, detail } = StoreError::too_large(max_bytes);
+    StoreError::new(kind, format!("{place}: {detail}"))
+}
+
+/// Takes a secret out of a text that a server may have written.
+pub(crate) fn hide(error: StoreError, secret: &str) -> StoreError {
+    // Something very short is no secret, and would punch holes into every message.
+    let detail = if secret.len() < 4 { error.detail } else { error.detail.replace(secret, "[secret]") };
+    StoreError { kind: error.kind, detail }
+}
+
 /// No bytes came: no connection, or none of the right kind.
 pub(crate) fn unreachable(place: &str, error: &reqwest::Error) -> StoreError {
     let what = match error {

@@ -22,12 +22,12 @@ impl Reply {
         }
         let announced = self.response.content_length().unwrap_or_default();
         if announced > max_bytes {
-            return Err(StoreError::too_large(max_bytes));
+            return Err(failure::too_large(&self.place(), max_bytes));
         }
         let mut body = BytesMut::with_capacity(usize::try_from(announced.min(FIRST_BYTES)).unwrap_or_default());
         while let Some(chunk) = self.response.chunk().await.map_err(|error| failure::broken(&self.place(), &error))? {
             if (body.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
-                return Err(StoreError::too_large(max_bytes));
+                return Err(failure::too_large(&self.place(), max_bytes));
             }
             body.extend_from_slice(&chunk);
         }

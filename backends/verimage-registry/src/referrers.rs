@@ -31,10 +31,12 @@ impl Client {
         max_bytes: u64,
     ) -> Result<Vec<Blob>, StoreError> {
         let host = self.hosts.of(&call.endpoint.host);
-        if !host.lacks_referrers() {
-            if let FromApi::Page(first) = self.first_page(call, subject, artifact_type).await? {
-                return self.pages(call, first, max_bytes).await;
-            }
+        let from_api = match host.lacks_referrers() {
+            true => FromApi::NoAnswer,
+            false => self.first_page(call, subject, artifact_type).await?,
+        };
+        if let FromApi::Page(first) = from_api {
+            return self.pages(call, first, max_bytes).await;
         }
         let tag = Tag::of_digest(subject, "", "").map_err(|error| StoreError::unavailable(error.to_string()))?;
         match self.get(call, &format!("manifests/{tag}")).await?.good().await {
@@ -75,7 +77,7 @@ impl Client {
         let (mut pages, mut read, mut reply) = (Vec::new(), 0, first);
         loop {
             let next = next_page(&reply)?;
-            let bytes = reply.body(max_bytes - read).await.map_err(|error| total(error, max_bytes))?;
+            let bytes = reply.body(max_bytes.saturating_sub(read)).await.map_err(|error| of_all_pages(error, call, max_bytes))?;
             read += bytes.len() as u64;
             pages.push(Blob::new(bytes));
             let Some(url) = next else { return Ok(pages) };
@@ -84,7 +86,7 @@ impl Client {
                 return Err(StoreError::new(StoreErrorKind::TooLarge, detail));
             }
             if read >= max_bytes {
-                return Err(StoreError::too_large(max_bytes));
+                return Err(too_large(call, max_bytes));
             }
             reply = self.ask(call, &url).await?.good().await.map_err(incomplete)?;
             if !is_index(reply.headers()) {
@@ -99,8 +101,12 @@ fn incomplete(error: StoreError) -> StoreError {
     if error.kind == StoreErrorKind::NotFound { StoreError::unavailable(error.detail) } else { error }
 }
 
-fn total(error: StoreError, max_bytes: u64) -> StoreError {
-    if error.kind == StoreErrorKind::TooLarge { StoreError::too_large(max_bytes) } else { error }
+fn of_all_pages(error: StoreError, call: Call<'_>, max_bytes: u64) -> StoreError {
+    if error.kind == StoreErrorKind::TooLarge { too_large(call, max_bytes) } else { error }
+}
+
+fn too_large(call: Call<'_>, max_bytes: u64) -> StoreError {
+    failure::too_large(&call.endpoint.name(), max_bytes)
 }
 
 fn is_index(headers: &HeaderMap) -> bool {
@@ -108,14 +114,15 @@ fn is_index(headers: &HeaderMap) -> bool {
     value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(INDEX_TYPE))
 }
 
-/// The `rel="next"` of RFC 8288. It stays on the server that was asked.
+/// The `rel="next"` of RFC 8288. It stays on the registry itself: whoever a redirect leads to must not name pages, for the
+/// next page is asked for with the registry's authorization.
 fn next_page(reply: &Reply) -> Result<Option<Url>, StoreError> {
     let links = reply.headers().get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
     let Some(target) = links.into_iter().find_map(next_link) else { return Ok(None) };
     let refuse = |why: &str| StoreError::unavailable(format!("{}: the next page of referrers {why}", reply.place()));
     let mut url = reply.url().join(target).map_err(|_| refuse("has no readable address"))?;
     url.set_fragment(None);
-    if url.origin() != reply.url().origin() || !url.username().is_empty() || url.password().is_some() {
+    if reply.is_redirected() || url.origin() != reply.url().origin() || !url.username().is_empty() || url.password().is_some() {
         return Err(refuse("is on another host"));
     }
     Ok(Some(url))

@@ -139,7 +139,8 @@ impl Registries {
     pub(crate) fn endpoints(&self, repository: &Repository, by: By) -> Result<(Vec<Endpoint>, Endpoint), StoreError> {
         let name = format!("{}/{}", repository.host().to_ascii_lowercase(), repository.path());
         let matching = self.entries.iter().filter_map(|entry| Some((matched(&entry.prefix, &name)?, entry)));
-        let Some((length, entry)) = matching.max_by_key(|(_, entry)| entry.prefix.len()) else {
+        let by_precision = |(length, entry): &(usize, &Entry)| (*length, !entry.prefix.starts_with('*'));
+        let Some((length, entry)) = matching.max_by_key(by_precision) else {
             return Ok((Vec::new(), self.endpoint(repository.host(), repository.path(), false)));
         };
         if entry.blocked {
@@ -216,7 +217,7 @@ fn checked(mut entry: Entry, path: &Path) -> Result<Entry, ConfigError> {
         "a [[registry]] has neither prefix nor location"
     } else if below.contains([':', '@']) {
         "a prefix with a tag or a digest is not supported"
-    } else if host.contains('*') && !host.strip_prefix("*.").is_some_and(|domain| !domain.contains('*')) {
+    } else if host.contains('*') && host.strip_prefix("*.").is_none_or(|domain| domain.contains('*')) {
         "a wildcard stands only as the first label of a prefix: *.example.com"
     } else {
         let host = host.to_ascii_lowercase();
@@ -226,20 +227,68 @@ fn checked(mut entry: Entry, path: &Path) -> Result<Entry, ConfigError> {
     Err(ConfigError::malformed(path.display(), reason))
 }
 
-/// How many bytes of `name` a prefix covers, if it covers it.
+/// How many bytes of `name` a prefix covers, if it covers it. containers-registries.conf(5), "Choosing a [[registry]] TOML table";
+/// as in the container tools, a host without a port covers its ports, too.
 fn matched(prefix: &str, name: &str) -> Option<usize> {
-    let Some(domain) = prefix.strip_prefix('*') else {
-        let rest = name.strip_prefix(prefix)?;
-        let whole = rest.is_empty() || rest.starts_with('/') || rest.starts_with(':') && !prefix.contains('/');
-        return whole.then_some(prefix.len());
+    let end = match prefix.strip_prefix('*') {
+        None => name.starts_with(prefix).then_some(prefix.len())?,
+        Some(domain) => {
+            let start = name.find(domain).filter(|start| name.get(..*start).is_some_and(|sub| !sub.contains('/')))?;
+            start + domain.len()
+        }
     };
-    let host = name.split('/').next()?;
-    let (domain, below) = domain.split_once('/').map_or((domain, None), |(domain, below)| (domain, Some(below)));
-    let bare = host.split(':').next()?;
-    if !(host.ends_with(domain) || bare.ends_with(domain)) {
-        return None;
+    let rest = name.get(end..)?;
+    (rest.is_empty() || rest.starts_with(['/', ':'])).then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_covers_whole_parts_of_a_name() {
+        for (prefix, name, covered) in [
+            ("a.test", "a.test/app", Some(6)),
+            ("a.test", "a.test:5000/app", Some(6)),
+            ("a.test/team", "a.test/team/app", Some(11)),
+            ("a.test/team", "a.test/teams/app", None),
+            ("a.test", "a.test.evil/app", None),
+            ("*.test", "a.b.test/app", Some(8)),
+            ("*.test/team", "a.test/team/app", Some(11)),
+            ("*.test", "evil.example/a.test/app", None),
+            ("*.test", "a.tester/app", None),
+            ("*.test", "test/app", None),
+        ] {
+            assert_eq!(matched(prefix, name), covered, "{prefix} {name}");
+        }
     }
-    let Some(below) = below else { return Some(host.len()) };
-    let rest = name.get(host.len() + 1..)?.strip_prefix(below)?;
-    (rest.is_empty() || rest.starts_with('/')).then_some(host.len() + 1 + below.len())
+
+    #[test]
+    fn docker_hub_is_another_server_than_its_name() {
+        let endpoint = Registries::default().endpoint("Docker.IO", "library/nginx", false);
+        assert_eq!(
+            endpoint.url(true, "manifests/latest").unwrap().as_str(),
+            "https://registry-1.docker.io/v2/library/nginx/manifests/latest"
+        );
+        assert_eq!(endpoint.name(), "docker.io/library/nginx");
+    }
+
+    #[test]
+    fn loopback_is_spoken_to_in_http() {
+        let registries =
+            Registries { tls: vec!["localhost:5443".to_owned()], plain_http: vec!["a.test".to_owned()], ..Registries::default() };
+        for (host, expected) in [
+            ("localhost:5000", Transport::Http),
+            ("127.9.9.9", Transport::Http),
+            ("[::1]:5000", Transport::Http),
+            ("localhost:5443", Transport::Https),
+            ("a.test:80", Transport::Http),
+            ("registry.example", Transport::Https),
+            ("localhost.evil.example", Transport::Https),
+            ("127.0.0.1.evil.example", Transport::Https),
+            ("10.0.0.1:5000", Transport::Https),
+        ] {
+            assert_eq!(registries.endpoint(host, "app", false).transport, expected, "{host}");
+        }
+    }
 }

@@ -104,3 +104,36 @@ async fn a_proxy_is_used_but_not_for_loopback() {
     assert_eq!(proxy.targets(), ["http://registry.test/v2/app/manifests/v1"]);
     assert_eq!(direct.targets().len(), 2);
 }
+
+/// A registry that is reached through a proxy counts as a public one.
+async fn public_registry(answer: impl Fn() -> Says + Send + Sync + 'static) -> (Server, RegistryConfig) {
+    let proxy = Server::start(move |_| answer()).await;
+    let settings = verimage_registry::Proxy { http: Some(proxy.url("")), https: None, except: "inside.test".to_owned() };
+    (proxy, RegistryConfig::default().proxy(settings).plain_http("registry.test").address("inside.test", LOOPBACK))
+}
+
+#[tokio::test]
+async fn a_public_registry_must_not_name_loopback() {
+    let inside = Server::start(|_| Says::ok(MANIFEST)).await;
+    for (host, why) in [(inside.host(), "must not be sent"), (inside.as_host("inside.test"), "where this request must not go")] {
+        for says in [Says::bearer as fn(String) -> Says, Says::redirect] {
+            let target = format!("http://{host}/x");
+            let (_proxy, config) = public_registry(move || says(target.clone())).await;
+            let image = ImageRef::parse("registry.test/app").unwrap();
+            let detail = refused(&store(config), &image, &by_tag("v1"), StoreErrorKind::Unavailable).await;
+            assert!(detail.contains(why), "{detail}");
+        }
+    }
+    assert!(inside.targets().is_empty());
+}
+
+#[tokio::test]
+async fn a_public_registry_may_name_what_the_caller_allowed() {
+    let inside = Server::start(|_| Says::ok(MANIFEST)).await;
+    for host in [inside.host(), inside.as_host("inside.test")] {
+        let target = format!("http://{host}/x");
+        let (_proxy, config) = public_registry(move || Says::redirect(&target)).await;
+        let image = ImageRef::parse("registry.test/app").unwrap();
+        assert_eq!(bytes(&store(config.allow_private(host)), &image, &by_tag("v1")).await, MANIFEST);
+    }
+}

@@ -11,7 +11,7 @@ use crate::server::{MANIFEST, Says, Server, blob, by_digest, by_tag, bytes, refu
 async fn an_announced_length_over_the_limit_is_refused_unread() {
     let server = Server::start(|_| Says::cut(1 << 40, b"x")).await;
     let detail = refused(&store(RegistryConfig::default()), &server.image("app"), &by_tag("v1"), StoreErrorKind::TooLarge).await;
-    assert_eq!(detail, "more than 65536 bytes");
+    assert_eq!(detail, format!("{}/app: more than 65536 bytes", server.host()));
 }
 
 #[tokio::test]

@@ -141,6 +141,17 @@ async fn an_insecure_registry_may_speak_http_and_that_is_remembered() {
 }
 
 #[tokio::test]
+async fn a_plain_http_registry_is_listed_by_host_with_or_without_port() {
+    let server = serving().await;
+    let host = server.as_host("registry.test");
+    for listed in ["registry.test", &host] {
+        let config = RegistryConfig::default().plain_http(listed).address("registry.test", "127.0.0.1".parse().unwrap());
+        bytes(&store(config), &image(&format!("{host}/app")), &by_tag("v1")).await;
+    }
+    assert_eq!(server.targets().len(), 2);
+}
+
+#[tokio::test]
 async fn a_location_that_is_no_repository_is_an_error() {
     let (_directory, config) = with_conf("[[registry]]\nprefix = \"registry.test\"\nlocation = \"UPPER/\"\n");
     refused(&store(config), &image("registry.test/app"), &by_tag("v1"), StoreErrorKind::Unavailable).await;

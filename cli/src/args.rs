@@ -1,0 +1,435 @@
+//! The command line as it is typed. [`crate::plan`] turns it into what is to be done.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use verimage::core::Timestamp;
+use verimage::{ImageRef, ImageSource, Platform};
+
+/// Judges container images: may this image run under this policy, and which digest exactly?
+#[derive(Debug, Parser)]
+#[command(name = "verimage", version, max_term_width = 120, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  every image is admitted
+  1  some image is denied
+  2  the arguments, the policy or the configuration cannot be used
+  3  some image could not be judged, and none is denied
+
+Example:
+  verimage verify registry.example/app:v1 --cosign-key cosign.pub --insecure-ignore-tlog";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge images under a policy
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(Box<VerifyArguments>),
+    /// Print an image's name with its digest
+    #[command(after_help = RESOLVE_EXAMPLES)]
+    Resolve(ResolveArguments),
+    /// Print where the signatures of an image would be
+    #[command(after_help = TRIANGULATE_EXAMPLES)]
+    Triangulate(TriangulateArguments),
+    /// Show every signature that can be found, without judging any
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(InspectArguments),
+    /// Begin, check and explain policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// List the failure codes with their meaning and remedy
+    #[command(after_help = CODES_EXAMPLES)]
+    Codes(CodesArguments),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArguments),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Write a first policy
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(InitArguments),
+    /// Load a policy and say what it demands
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArguments),
+    /// Say which rules match an image, which wins and why, and what would be asked
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Box<ExplainArguments>),
+    /// Print the JSON Schema of policy files
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema(SchemaArguments),
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  verimage verify registry.example/app:v1 --policy policy.yaml
+  verimage verify registry.example/app:v1 --key cosign.pub --insecure-ignore-tlog --print-policy
+  verimage verify oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1 \\
+      --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog";
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Images: [docker://]REFERENCE, oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    #[arg(value_name = "IMAGE", value_parser = image, required_unless_present_any = ["print_policy", "replay"])]
+    pub(crate) images: Vec<ImageArgument>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArguments,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = VerdictFormat::Text)]
+    pub(crate) format: VerdictFormat,
+    /// Name under which an image from a layout or an archive is judged
+    #[arg(long = "as", value_name = "REFERENCE", value_parser = reference)]
+    pub(crate) name: Option<ImageRef>,
+    /// Judge as of this time, RFC 3339 [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<Timestamp>,
+    /// Platform inside an index, for rules with `subject: platform` or `either`
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", value_parser = platform)]
+    pub(crate) platform: Option<Platform>,
+    /// Look on when the decision is made, and report everything
+    #[arg(long)]
+    pub(crate) all_evidence: bool,
+    /// How many images are judged at the same time
+    #[arg(long, value_name = "N", default_value = "8")]
+    pub(crate) jobs: NonZeroUsize,
+    /// Save everything that was fetched for the image, to be judged again with --replay
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["replay", "print_policy"])]
+    pub(crate) record: Option<PathBuf>,
+    /// Judge a recorded verification again, without asking anybody
+    #[arg(long, value_name = "FILE", conflicts_with = "name")]
+    pub(crate) replay: Option<PathBuf>,
+    /// Print the policy that would judge, and judge nothing
+    #[arg(long)]
+    pub(crate) print_policy: bool,
+    #[command(flatten)]
+    pub(crate) transport: TransportArguments,
+}
+
+/// A policy, or what stands for one.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArguments {
+    /// Policy file [default: $VERIMAGE_POLICY, verimage/policy.yaml in the user's configuration directory,
+    /// /etc/verimage/policy.yaml]
+    #[arg(long, value_name = "FILE", help_heading = "Policy")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Without a policy file: demand a cosign signature by this public key, a file or env://NAME
+    #[arg(long, value_name = "KEY", visible_alias = "key", conflicts_with = "policy", help_heading = "Policy")]
+    pub(crate) cosign_key: Option<String>,
+    #[command(flatten)]
+    pub(crate) cosign: CosignArguments,
+    /// With --cosign-key: demand this annotation in the signature; repeatable, or separated by commas
+    #[arg(short = 'a', long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = annotation,
+        conflicts_with = "policy", requires = "cosign_key", help_heading = "Policy")]
+    pub(crate) annotations: Vec<(String, String)>,
+}
+
+/// How a signature by a cosign key is looked for.
+#[derive(Debug, Args)]
+pub(crate) struct CosignArguments {
+    /// With --cosign-key: repository that holds the signatures [default: $COSIGN_REPOSITORY, or the image's own]
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "policy", requires = "cosign_key", help_heading = "Policy")]
+    pub(crate) signature_repository: Option<String>,
+    /// With --cosign-key: do not ask for a transparency log entry
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        default_value_t = false, hide_default_value = true, hide_possible_values = true, action = ArgAction::Set,
+        conflicts_with = "policy", requires = "cosign_key", help_heading = "Policy")]
+    pub(crate) insecure_ignore_tlog: bool,
+}
+
+/// How registries are reached.
+#[derive(Debug, Args)]
+pub(crate) struct TransportArguments {
+    /// Speak http to this registry host; repeatable. Loopback hosts need no flag
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registries")]
+    pub(crate) plain_http: Vec<String>,
+    /// Trust the certificate authorities in this PEM file, besides those of the system; repeatable
+    #[arg(long, value_name = "FILE", help_heading = "Registries")]
+    pub(crate) ca_file: Vec<PathBuf>,
+    /// Take credentials from this file only [default: those of the container tools, then docker's]
+    #[arg(long, value_name = "FILE", help_heading = "Registries")]
+    pub(crate) registry_config: Option<PathBuf>,
+    /// Take mirrors and insecure registries from this file only [default: registries.conf of the container tools]
+    #[arg(long, value_name = "FILE", help_heading = "Registries")]
+    pub(crate) registries_conf: Option<PathBuf>,
+    /// How long one image may take, such as 500ms, 30s or 2m
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration, help_heading = "Registries")]
+    pub(crate) timeout: Duration,
+    /// Ask no registry
+    #[arg(long, help_heading = "Registries")]
+    pub(crate) offline: bool,
+}
+
+/// Forms of verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerdictFormat {
+    /// For people
+    Text,
+    /// One object for one image, an array for several
+    Json,
+    /// One object a line, as they are decided
+    Jsonl,
+}
+
+/// Forms of everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// Forms of the list of codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CodesFormat {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// The page of the documentation
+    Markdown,
+}
+
+const RESOLVE_EXAMPLES: &str = "\
+Examples:
+  verimage resolve registry.example/app:v1
+  verimage resolve oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1";
+
+/// One image, from wherever it is.
+#[derive(Debug, Args)]
+pub(crate) struct OneImage {
+    /// Image: [docker://]REFERENCE, oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    #[arg(value_name = "IMAGE", value_parser = image)]
+    pub(crate) image: ImageArgument,
+    /// Name of an image from a layout or an archive
+    #[arg(long = "as", value_name = "REFERENCE", value_parser = reference)]
+    pub(crate) name: Option<ImageRef>,
+    #[command(flatten)]
+    pub(crate) transport: TransportArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArguments {
+    #[command(flatten)]
+    pub(crate) image: OneImage,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+const TRIANGULATE_EXAMPLES: &str = "\
+Examples:
+  verimage triangulate registry.example/app:v1
+  verimage triangulate registry.example/app@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 \\
+      --signature-repository registry.example/signatures";
+
+#[derive(Debug, Args)]
+pub(crate) struct TriangulateArguments {
+    #[command(flatten)]
+    pub(crate) image: OneImage,
+    /// Repository that holds the signatures [default: $COSIGN_REPOSITORY, or the image's own]
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) signature_repository: Option<String>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  verimage inspect registry.example/app:v1
+  verimage inspect oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1 --suggest-policy";
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    #[command(flatten)]
+    pub(crate) image: OneImage,
+    /// Repository that holds the signatures [default: $COSIGN_REPOSITORY, or the image's own]
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) signature_repository: Option<String>,
+    /// Print a policy to begin with, made for what was found
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) suggest_policy: bool,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  verimage policy init > policy.yaml
+  verimage policy init --image 'registry.example/team/**' --cosign-key cosign.pub --insecure-ignore-tlog --output policy.yaml";
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// Which images the rule is for: host/path[:tag] with * and **; repeatable [default: any image]
+    #[arg(long, value_name = "PATTERN", requires = "cosign_key")]
+    pub(crate) image: Vec<String>,
+    /// Public key of a signer, a file or env://NAME; of several, one must have signed
+    #[arg(long, value_name = "KEY", visible_alias = "key")]
+    pub(crate) cosign_key: Vec<String>,
+    #[command(flatten)]
+    pub(crate) cosign: CosignArguments,
+    /// Write to this file, which must not be there yet [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  verimage policy check policy.yaml
+  verimage policy check tests/fixtures/cosign/cases/p256/policy.yaml --format json";
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Policy file [default: as for verify]
+    #[arg(value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  verimage policy explain registry.example/app:v1 --policy policy.yaml
+  verimage policy explain registry.example/demo/app:v1 --policy tests/fixtures/cosign/cases/p256/policy.yaml";
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// Image reference; nothing is fetched
+    #[arg(value_name = "IMAGE", value_parser = reference)]
+    pub(crate) image: ImageRef,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArguments,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  verimage policy schema > policy.schema.json
+  verimage policy schema --verdict > verdict.schema.json";
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// The schema of verdicts as `verify --format json` prints them
+    #[arg(long)]
+    pub(crate) verdict: bool,
+}
+
+const CODES_EXAMPLES: &str = "\
+Examples:
+  verimage codes
+  verimage codes --format markdown > docs/codes.md";
+
+#[derive(Debug, Args)]
+pub(crate) struct CodesArguments {
+    /// Form of the list
+    #[arg(long, value_enum, default_value_t = CodesFormat::Text)]
+    pub(crate) format: CodesFormat,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Example:
+  verimage completions bash > ~/.local/share/bash-completion/completions/verimage";
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// Shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// An image as it is typed, and what it means.
+#[derive(Clone, Debug)]
+pub(crate) struct ImageArgument {
+    pub(crate) text: String,
+    pub(crate) source: ImageSource,
+}
+
+fn image(text: &str) -> Result<ImageArgument, String> {
+    let source = ImageSource::parse(text).map_err(|error| error.to_string())?;
+    Ok(ImageArgument { text: text.to_owned(), source })
+}
+
+fn reference(text: &str) -> Result<ImageRef, String> {
+    ImageRef::parse(text).map_err(|error| error.to_string())
+}
+
+fn platform(text: &str) -> Result<Platform, &'static str> {
+    text.parse()
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse().map_err(|_| "a time looks like `2026-01-31T12:00:00Z`")
+}
+
+fn annotation(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("an annotation looks like `name=value`"),
+    }
+}
+
+/// `500ms`, `30s`, `2m` or `1h`; more than nothing.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    const FORM: &str = "a duration looks like `500ms`, `30s`, `2m` or `1h`";
+    let digits = text.find(|symbol: char| !symbol.is_ascii_digit()).ok_or(FORM)?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| FORM)?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(FORM),
+    };
+    match number.checked_mul(milliseconds) {
+        Some(0) => Err("a duration is more than nothing"),
+        // A day is longer than any registry is worth waiting for, and far from what a clock can add.
+        Some(total) if total <= 86_400_000 => Ok(Duration::from_millis(total)),
+        _ => Err("a duration is at most `24h`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["", "30", "s", "-1s", "1.5s", "0s", "25h", "99999999999999999999s", "18446744073709551615h", "1 s", "1d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        fn check(command: &clap::Command) {
+            if command.get_subcommands().next().is_none() && command.get_name() != "help" {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("verimage "), "{}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Arguments::command());
+    }
+}

@@ -1,0 +1,95 @@
+//! Why a command ends without its answer, and the exit codes.
+
+use std::io;
+use std::process::ExitCode;
+
+use verimage::core::{StoreError, StoreErrorKind};
+use verimage::{Code, Error, PolicyError, SourceError};
+
+/// How the process ends: a contract with every script that calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// Every image is admitted, or the question was answered.
+    Admitted,
+    /// Some image could not be judged, and none is denied.
+    Inconclusive,
+    /// Some image is denied.
+    Denied,
+    /// The question could not be asked: arguments, policy or configuration.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Admitted => 0,
+            Exit::Denied => 1,
+            Exit::Usage => 2,
+            Exit::Inconclusive => 3,
+        })
+    }
+}
+
+/// Why a command ends without its answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Arguments, files or configuration do not fit.
+    Usage { message: String, notes: Vec<String>, hint: Option<String> },
+    /// The policy cannot be used; `text` is what was loaded, if it is there to be shown.
+    Policy { error: Box<PolicyError>, text: Option<String> },
+    /// What was asked for could not be found out.
+    Unknown { code: Code, message: String },
+    /// The answer could not be written.
+    Output(io::Error),
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), notes: Vec::new(), hint: None }
+    }
+
+    pub(crate) fn usage_with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), notes: Vec::new(), hint: Some(hint.into()) }
+    }
+
+    pub(crate) fn policy(error: PolicyError, text: Option<String>) -> Self {
+        Self::Policy { error: Box::new(error), text }
+    }
+
+    /// The refusal of a store that was asked for the image itself.
+    pub(crate) fn of_image(place: &str, error: &StoreError) -> Self {
+        let code = match error.kind {
+            StoreErrorKind::NotFound => Code::ImageNotFound,
+            other => Code::of_store_error(other),
+        };
+        Self::Unknown { code, message: format!("{place}: {error}") }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Unknown { .. } => Exit::Inconclusive,
+            Self::Usage { .. } | Self::Policy { .. } | Self::Output(_) => Exit::Usage,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Policy(error) => Self::policy(error, None),
+            other => Self::usage(other.to_string()),
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
