@@ -123,17 +123,6 @@ pub(crate) struct PolicyArguments {
     /// Without a policy file: demand a cosign signature by this public key, a file or env://NAME
     #[arg(long, value_name = "KEY", visible_alias = "key", conflicts_with = "policy", help_heading = "Policy")]
     pub(crate) cosign_key: Option<String>,
-    #[command(flatten)]
-    pub(crate) cosign: CosignArguments,
-    /// With --cosign-key: demand this annotation in the signature; repeatable, or separated by commas
-    #[arg(short = 'a', long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = annotation,
-        conflicts_with = "policy", requires = "cosign_key", help_heading = "Policy")]
-    pub(crate) annotations: Vec<(String, String)>,
-}
-
-/// How a signature by a cosign key is looked for.
-#[derive(Debug, Args)]
-pub(crate) struct CosignArguments {
     /// With --cosign-key: repository that holds the signatures [default: $COSIGN_REPOSITORY, or the image's own]
     #[arg(long, value_name = "REPOSITORY", conflicts_with = "policy", requires = "cosign_key", help_heading = "Policy")]
     pub(crate) signature_repository: Option<String>,
@@ -142,6 +131,10 @@ pub(crate) struct CosignArguments {
         default_value_t = false, hide_default_value = true, hide_possible_values = true, action = ArgAction::Set,
         conflicts_with = "policy", requires = "cosign_key", help_heading = "Policy")]
     pub(crate) insecure_ignore_tlog: bool,
+    /// With --cosign-key: demand this annotation in the signature; repeatable, or separated by commas
+    #[arg(short = 'a', long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = annotation,
+        conflicts_with = "policy", requires = "cosign_key", help_heading = "Policy")]
+    pub(crate) annotations: Vec<(String, String)>,
 }
 
 /// How registries are reached.
@@ -276,8 +269,12 @@ pub(crate) struct InitArguments {
     /// Public key of a signer, a file or env://NAME; of several, one must have signed
     #[arg(long, value_name = "KEY", visible_alias = "key")]
     pub(crate) cosign_key: Vec<String>,
-    #[command(flatten)]
-    pub(crate) cosign: CosignArguments,
+    /// Repository that holds the signatures [default: $COSIGN_REPOSITORY, or the image's own]
+    #[arg(long, value_name = "REPOSITORY", requires = "cosign_key")]
+    pub(crate) signature_repository: Option<String>,
+    /// Do not ask for a transparency log entry
+    #[arg(long, requires = "cosign_key")]
+    pub(crate) insecure_ignore_tlog: bool,
     /// Write to this file, which must not be there yet [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

@@ -135,14 +135,6 @@ impl Tokens {
         };
         self.flights.join(scope.clone(), work).await
     }
-
-    /// Forgets what was refused, so that the next caller asks anew.
-    pub(crate) fn forget(&self, scope: &Scope, refused: &Arc<Authorization>) {
-        let mut known = lock(&self.known);
-        if known.get(scope).is_some_and(|current| Arc::ptr_eq(current, refused)) {
-            known.remove(scope);
-        }
-    }
 }
 
 impl Client {

@@ -176,11 +176,7 @@ impl Client {
         let challenges = Challenges::of(reply.headers());
         reply.error_body().await;
         let fresh = self.tokens.renew(&scope, known.as_ref(), || self.authorize(&asker, &challenges)).await?;
-        let reply = self.follow(call, url, Some(Arc::clone(&fresh))).await?;
-        if reply.status() == StatusCode::UNAUTHORIZED {
-            self.tokens.forget(&scope, &fresh);
-        }
-        Ok(reply)
+        self.follow(call, url, Some(fresh)).await
     }
 
     /// Follows redirects. What authorizes us at the registry is taken off for good at the first other origin.

@@ -1,6 +1,5 @@
 //! OCI registries as a place where images and signatures lie.
 #![doc = include_str!("../docs.md")]
-#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod address;
 mod auth;

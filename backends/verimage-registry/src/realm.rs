@@ -11,7 +11,7 @@ pub(crate) fn parse(realm: &str, registry: &Url) -> Result<Url, StoreError> {
     let refuse = |why: &str| StoreError::unavailable(format!("{}: the token service {why}", authority(registry)));
     let mut url = Url::parse(realm).map_err(|_| refuse("has no readable address"))?;
     let as_open_as_the_registry = url.scheme() == "http" && registry.scheme() == "http";
-    if false {
+    if url.scheme() != "https" && !as_open_as_the_registry {
         return Err(refuse("is not on https"));
     }
     if !url.username().is_empty() || url.password().is_some() {

@@ -1,4 +1,4 @@
-//! The pure heart of verimage.
+//! Types, policy model, session and verdict of verimage: pure decisions about container image signatures.
 #![doc = include_str!("../docs.md")]
 
 mod code;

@@ -94,34 +94,7 @@ impl<'a> Context<'a> {
 }
 
 /// A check of one round: fetch `wants`, judge each blob on its own.
-///
-/// ```
-/// use verimage_core::{Check, Code, Digest, Evidence, Failure, Signer, Subject, Verifier, Want, one_round};
-///
-/// /// Accepts what stands on a list that an approver keeps.
-/// #[derive(Debug)]
-/// struct AllowList {
-///     approver: String,
-/// }
-///
-/// impl Verifier for AllowList {
-///     fn name(&self) -> &str {
-///         "allow-list"
-///     }
-///     fn begin(&self, subject: &Subject) -> Box<dyn Check> {
-///         let (digest, approver) = (subject.digest().clone(), self.approver.clone());
-///         let want = Want::other("lists", "allow-list", &approver, 65_536);
-///         one_round(self.name(), vec![want], move |blob, _context| {
-///             let text = blob.text().map_err(|_| Failure::new(Code::PayloadMalformed, "the list is not UTF-8"))?;
-///             if text.lines().any(|line| Digest::parse(line).is_ok_and(|listed| listed == digest)) {
-///                 Ok(Evidence::new(digest.clone(), Signer::named(format!("approver:{approver}"))))
-///             } else {
-///                 Err(Failure::new(Code::SubjectMismatch, "the digest is not on the list"))
-///             }
-///         })
-///     }
-/// }
-/// ```
+/// The crate's first page has an example.
 pub fn one_round<J>(verifier: &str, wants: Vec<Want>, judge: J) -> Box<dyn Check>
 where
     J: FnMut(&Blob, &Context<'_>) -> Result<Evidence, Failure> + Send + 'static,

@@ -106,6 +106,20 @@ async fn an_insecure_registry_may_show_any_certificate() {
 }
 
 #[tokio::test]
+async fn an_insecure_registry_vouches_for_nobody_else() {
+    let authority = Authority::new();
+    let other = authority.server(|_| Says::ok(MANIFEST)).await;
+    let target = format!("https://{}/x", other.as_host("auth.registry.test"));
+    let server = authority.server(move |_| Says::redirect(&target)).await;
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("registries.conf");
+    fs::write(&file, format!("[[registry]]\nlocation = \"{}\"\ninsecure = true\n", server.as_host("registry.test"))).unwrap();
+    let store = store(Authority::new().config().registries_conf(file));
+    refused(&store, &image(&server), &by_tag("v1"), StoreErrorKind::Unavailable).await;
+    assert_eq!((server.targets().len(), other.targets().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn certs_d_brings_authority_and_client_certificate_for_its_host_alone() {
     let authority = Authority::new();
     let server = Server::start_tls(authority.acceptor(true), |_| Says::ok(MANIFEST)).await;

@@ -1,0 +1,60 @@
+# Every check is a target; .ci/run strings them together.
+
+CARGO ?= cargo
+FIXTURES := tests/fixtures/cosign
+
+.PHONY: demo test check lint docs deny corpus interop interop-all bench bench-ratios fuzz-smoke codes tools
+
+# The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
+demo:
+	@$(CARGO) build --quiet --release -p verimage-cli
+	@examples/demo.sh
+
+# What every change must pass, on a fresh machine with Rust.
+test:
+	@tests/tools/install.sh registry || true
+	$(CARGO) test --quiet --workspace
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --quiet -p verimage-crypto --all-targets -- -D warnings
+	$(CARGO) clippy --quiet -p verimage --no-default-features -- -D warnings
+
+docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps
+	@$(CARGO) run --quiet -p verimage-cli -- codes --format markdown | diff - docs/codes.md
+
+deny:
+	@tests/tools/deny.sh
+
+# Foreign vectors beside the repository; skipped aloud where there are none.
+corpus:
+	$(CARGO) test --quiet -p verimage-tests --test corpus -- --nocapture
+
+# The real tools against real registries; tools that cannot be had in time are skipped aloud.
+interop:
+	$(CARGO) build --quiet -p verimage-cli
+	@tests/tools/install.sh --budget 1200 all
+	@VERIMAGE="$$($(CARGO) metadata --format-version 1 --no-deps | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')/debug/verimage" python3 tests/interop/cosign.py
+
+interop-all:
+	$(CARGO) build --quiet -p verimage-cli
+	@tests/tools/install.sh --require all
+	@VERIMAGE="$$($(CARGO) metadata --format-version 1 --no-deps | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')/debug/verimage" python3 tests/interop/cosign.py --require
+
+bench:
+	$(CARGO) bench -p verimage-benches
+
+# One line a scenario: name, whole verification over its raw signature check.
+bench-ratios:
+	@$(CARGO) bench --quiet -p verimage-benches -- --ratios
+
+fuzz-smoke:
+	@fuzz/smoke.sh
+
+# docs/codes.md from the table in the code.
+codes:
+	@$(CARGO) run --quiet -p verimage-cli -- codes --format markdown > docs/codes.md
+
+check: test lint docs deny corpus interop fuzz-smoke

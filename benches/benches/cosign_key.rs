@@ -1,0 +1,55 @@
+//! The cosign key path beside the raw signature check of the same crypto set. The last lines give the ratios.
+
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group};
+use verimage::{CryptoSet, Decision};
+use verimage_benches::Scenario;
+use verimage_crypto::{Algorithm, EcdsaEncoding, HashAlgorithm};
+
+fn scenarios() -> Vec<(String, Scenario)> {
+    let p256 = Algorithm::Ecdsa { hash: HashAlgorithm::Sha256, encoding: EcdsaEncoding::Der };
+    let rsa = Algorithm::RsaPkcs1 { hash: HashAlgorithm::Sha256 };
+    let kinds = [("p256", p256), ("rsa3072", rsa), ("ed25519", Algorithm::Ed25519ph)];
+    let sets = [CryptoSet::rustcrypto(), CryptoSet::aws_lc()];
+    let pairs = sets.into_iter().flat_map(|set| kinds.map(|(name, algorithm)| (set, name, algorithm)));
+    pairs.map(|(set, name, algorithm)| (format!("{}/{name}", set.name), Scenario::load(name, algorithm, set))).collect()
+}
+
+fn bench(criterion: &mut Criterion) {
+    for (name, scenario) in scenarios() {
+        assert_eq!(scenario.verify(), Decision::Allow);
+        assert!(scenario.check_signature());
+        criterion.bench_function(&format!("{name}/verify"), |bencher| bencher.iter(|| scenario.verify()));
+        criterion.bench_function(&format!("{name}/raw"), |bencher| bencher.iter(|| scenario.check_signature()));
+    }
+}
+
+/// Minimum of many short runs, taken in turns, so that both sides see the same machine.
+fn print_ratios() {
+    println!("\nwhole verification over its raw signature check, minimum of 300 alternating runs of 10");
+    for (name, scenario) in scenarios() {
+        let (mut whole, mut raw) = (Duration::MAX, Duration::MAX);
+        for _ in 0..300 {
+            whole = whole.min(time(|| drop(scenario.verify())));
+            raw = raw.min(time(|| drop(scenario.check_signature())));
+        }
+        println!("{name} {:.2}", whole.as_secs_f64() / raw.as_secs_f64());
+    }
+}
+
+fn time(mut run: impl FnMut()) -> Duration {
+    let start = Instant::now();
+    (0..10).for_each(|_| run());
+    start.elapsed()
+}
+
+criterion_group!(benches, bench);
+
+fn main() {
+    if !std::env::args().any(|argument| argument == "--ratios") {
+        benches();
+        Criterion::default().configure_from_args().final_summary();
+    }
+    print_ratios();
+}

@@ -1,0 +1,41 @@
+//! Loads the policy of a plan.
+
+use std::fs;
+use std::path::Path;
+
+use verimage::{FolderMaterial, Policy, PolicyLoader};
+
+use crate::failure::Failure;
+use crate::plan::PolicyChoice;
+
+/// The largest policy that is shown or quoted, in bytes.
+const MAX_QUOTED_BYTES: u64 = 16 << 20;
+
+pub(crate) fn policy(choice: &PolicyChoice) -> Result<Policy, Failure> {
+    match choice {
+        PolicyChoice::File(path) => PolicyLoader::new().load(path).map_err(|error| Failure::policy(error, text_of(path))),
+        PolicyChoice::CommandLine(_) => {
+            let loaded = PolicyLoader::new().load_text(&text(choice)?, "command line", &FolderMaterial::default());
+            loaded.map_err(|error| Failure::policy(error, None))
+        }
+    }
+}
+
+/// The policy as it is written.
+pub(crate) fn text(choice: &PolicyChoice) -> Result<String, Failure> {
+    match choice {
+        PolicyChoice::File(path) => {
+            text_of(path).ok_or_else(|| Failure::usage(format!("`{}` cannot be read again to be printed", path.display())))
+        }
+        PolicyChoice::CommandLine(quick) => quick.to_yaml().map_err(Failure::usage),
+    }
+}
+
+/// The text of a regular file of a reasonable size.
+fn text_of(path: &Path) -> Option<String> {
+    let facts = fs::metadata(path).ok()?;
+    if !facts.is_file() || facts.len() > MAX_QUOTED_BYTES {
+        return None;
+    }
+    fs::read_to_string(path).ok()
+}

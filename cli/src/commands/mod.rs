@@ -1,0 +1,35 @@
+//! The commands: each takes its plan, asks the library, and hands the answer to [`crate::render`].
+
+mod ask;
+mod codes;
+mod completions;
+mod first_policy;
+mod inspect;
+mod load;
+mod policy;
+mod resolve;
+mod triangulate;
+mod verify;
+
+pub(crate) use inspect::{Attachment, Bundle, Finding, Inspection, Layer, Payload, Referrer, Referrers};
+pub(crate) use policy::{Explanation, Fate, RuleFate};
+
+use crate::failure::{Exit, Failure};
+use crate::output::Console;
+use crate::plan::Plan;
+
+pub(crate) async fn run(plan: Plan, console: &mut Console) -> Result<Exit, Failure> {
+    match plan {
+        Plan::Verify(plan) => verify::run(plan, console).await,
+        Plan::PrintPolicy(choice) => verify::print_policy(&choice, console),
+        Plan::Resolve { image, format } => resolve::run(&image, format, console).await,
+        Plan::Triangulate { image, signatures, format } => triangulate::run(&image, signatures, format, console).await,
+        Plan::Inspect { image, signatures, view } => inspect::run(&image, signatures, view, console).await,
+        Plan::Init(plan) => policy::init(plan, console),
+        Plan::Check { policy, format } => policy::check(&policy, format, console),
+        Plan::Explain { image, policy, format } => policy::explain(image, &policy, format, console),
+        Plan::Schema(arguments) => policy::schema(&arguments, console),
+        Plan::Codes(arguments) => codes::run(&arguments, console),
+        Plan::Completions(arguments) => completions::run(&arguments, console),
+    }
+}

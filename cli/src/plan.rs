@@ -1,0 +1,253 @@
+//! What is to be done: the arguments and the environment, read once, with every contradiction told.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+
+use verimage::core::Repository;
+use verimage::{ImageRef, QuickPolicy, Replayed, Request};
+
+use crate::args::{
+    Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ExplainArguments, Format, ImageArgument, InitArguments,
+    InspectArguments, OneImage, PolicyArguments, PolicyCommand, ResolveArguments, SchemaArguments, TransportArguments,
+    TriangulateArguments, VerdictFormat, VerifyArguments,
+};
+use crate::failure::Failure;
+use crate::policy_search;
+
+/// What the process is told besides its arguments.
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    /// `$VERIMAGE_POLICY`.
+    pub(crate) policy: Option<PathBuf>,
+    /// `$COSIGN_REPOSITORY`.
+    pub(crate) cosign_repository: Option<String>,
+    /// `$XDG_CONFIG_HOME`, or `.config` in `$HOME`.
+    pub(crate) config_directory: Option<PathBuf>,
+}
+
+impl Environment {
+    pub(crate) fn of_process() -> Self {
+        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            policy: variable("VERIMAGE_POLICY").map(PathBuf::from),
+            cosign_repository: variable("COSIGN_REPOSITORY").map(|value| value.to_string_lossy().into_owned()),
+            config_directory: policy_search::config_directory(variable("XDG_CONFIG_HOME"), variable("HOME")),
+        }
+    }
+}
+
+/// One command, ready to run.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    Verify(VerifyPlan),
+    PrintPolicy(PolicyChoice),
+    Resolve { image: ImagePlan, format: Format },
+    Triangulate { image: ImagePlan, signatures: Option<Repository>, format: Format },
+    Inspect { image: ImagePlan, signatures: Option<Repository>, view: InspectView },
+    Init(InitPlan),
+    Check { policy: PathBuf, format: Format },
+    Explain { image: ImageRef, policy: PolicyChoice, format: Format },
+    Schema(SchemaArguments),
+    Codes(CodesArguments),
+    Completions(CompletionsArguments),
+}
+
+/// Where the policy comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum PolicyChoice {
+    /// A file, named or found.
+    File(PathBuf),
+    /// The short form.
+    CommandLine(QuickPolicy),
+}
+
+#[derive(Debug)]
+pub(crate) struct VerifyPlan {
+    pub(crate) task: VerifyTask,
+    pub(crate) policy: PolicyChoice,
+    pub(crate) format: VerdictFormat,
+    pub(crate) transport: TransportArguments,
+}
+
+#[derive(Debug)]
+pub(crate) enum VerifyTask {
+    /// Judge what the places hold now.
+    Judge { questions: Vec<Question>, jobs: usize, record: Option<PathBuf> },
+    /// Judge what a file holds.
+    Replay { transcript: PathBuf, options: Replayed, image: Option<ImageRef> },
+}
+
+/// One image to judge, and how it was typed.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) text: String,
+    pub(crate) request: Request,
+}
+
+/// One image to look at.
+#[derive(Debug)]
+pub(crate) struct ImagePlan {
+    pub(crate) argument: ImageArgument,
+    /// Its name, if it has one: a layout's image has none of its own.
+    pub(crate) name: Option<ImageRef>,
+    /// The reference that stores are asked with.
+    pub(crate) reference: ImageRef,
+    pub(crate) transport: TransportArguments,
+}
+
+/// What `inspect` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InspectView {
+    Tree,
+    Json,
+    Policy,
+}
+
+#[derive(Debug)]
+pub(crate) struct InitPlan {
+    pub(crate) images: Vec<String>,
+    pub(crate) keys: Vec<String>,
+    pub(crate) signature_repository: Option<Repository>,
+    pub(crate) insecure_ignore_log: bool,
+    pub(crate) output: Option<PathBuf>,
+}
+
+impl Plan {
+    pub(crate) fn new(arguments: Arguments, environment: &Environment) -> Result<Self, Failure> {
+        match arguments.command {
+            Command::Verify(arguments) => verify(*arguments, environment),
+            Command::Resolve(ResolveArguments { image, format }) => Ok(Self::Resolve { image: ImagePlan::new(image)?, format }),
+            Command::Triangulate(TriangulateArguments { image, signature_repository, format }) => {
+                let signatures = repository(signature_repository, environment)?;
+                Ok(Self::Triangulate { image: ImagePlan::new(image)?, signatures, format })
+            }
+            Command::Inspect(arguments) => inspect(arguments, environment),
+            Command::Policy(PolicyCommand::Init(arguments)) => init(arguments, environment),
+            Command::Policy(PolicyCommand::Check(CheckArguments { policy, format })) => {
+                let policy = policy.map_or_else(|| policy_search::find(environment), Ok)?;
+                Ok(Self::Check { policy, format })
+            }
+            Command::Policy(PolicyCommand::Explain(arguments)) => {
+                let ExplainArguments { image, policy, format } = *arguments;
+                Ok(Self::Explain { image, policy: policy_choice(policy, environment)?, format })
+            }
+            Command::Policy(PolicyCommand::Schema(arguments)) => Ok(Self::Schema(arguments)),
+            Command::Codes(arguments) => Ok(Self::Codes(arguments)),
+            Command::Completions(arguments) => Ok(Self::Completions(arguments)),
+        }
+    }
+}
+
+fn verify(arguments: VerifyArguments, environment: &Environment) -> Result<Plan, Failure> {
+    check_single("--as", arguments.name.is_some(), &arguments.images)?;
+    check_single("--record", arguments.record.is_some(), &arguments.images)?;
+    check_single("--replay", arguments.replay.is_some(), &arguments.images)?;
+    let policy = policy_choice(arguments.policy, environment)?;
+    if arguments.print_policy {
+        return Ok(Plan::PrintPolicy(policy));
+    }
+    let mut questions = Vec::with_capacity(arguments.images.len());
+    for image in &arguments.images {
+        image.source.judged_as(arguments.name.as_ref())?;
+        let mut request = Request::new(image.source.clone());
+        request.name.clone_from(&arguments.name);
+        request.platform.clone_from(&arguments.platform);
+        request.at = arguments.at;
+        request.all_evidence = arguments.all_evidence;
+        questions.push(Question { text: image.text.clone(), request });
+    }
+    let task = match arguments.replay {
+        None => VerifyTask::Judge { questions, jobs: arguments.jobs.get(), record: arguments.record },
+        Some(transcript) => {
+            let mut options = Replayed::default();
+            options.platform = arguments.platform;
+            options.at = arguments.at;
+            options.all_evidence = arguments.all_evidence;
+            let image = arguments.images.first().map(|image| image.source.judged_as(None)).transpose()?;
+            VerifyTask::Replay { transcript, options, image }
+        }
+    };
+    Ok(Plan::Verify(VerifyPlan { task, policy, format: arguments.format, transport: arguments.transport }))
+}
+
+/// Some options are about one image.
+fn check_single(option: &str, given: bool, images: &[ImageArgument]) -> Result<(), Failure> {
+    if given && images.len() > 1 {
+        return Err(Failure::usage_with_hint(
+            format!("`{option}` is for one image, and there are {}", images.len()),
+            "call verimage once for each image",
+        ));
+    }
+    Ok(())
+}
+
+fn policy_choice(arguments: PolicyArguments, environment: &Environment) -> Result<PolicyChoice, Failure> {
+    let Some(key) = arguments.cosign_key else {
+        return arguments.policy.map_or_else(|| policy_search::find(environment), Ok).map(PolicyChoice::File);
+    };
+    let mut quick = QuickPolicy::default();
+    quick.cosign_key = from_anywhere(&key)?;
+    quick.signature_repository = repository(arguments.signature_repository, environment)?.map(|repository| repository.to_string());
+    quick.insecure_ignore_log = arguments.insecure_ignore_tlog;
+    quick.annotations = annotations(arguments.annotations)?;
+    Ok(PolicyChoice::CommandLine(quick))
+}
+
+/// A key file that means the same wherever the policy is read from; key references stay as they are.
+fn from_anywhere(key: &str) -> Result<String, Failure> {
+    if key.contains("://") {
+        return Ok(key.to_owned());
+    }
+    let path = std::path::absolute(Path::new(key)).map_err(|error| Failure::usage(format!("the key `{key}`: {error}")))?;
+    path.into_os_string().into_string().map_err(|_| Failure::usage(format!("the path of the key `{key}` is not UTF-8")))
+}
+
+fn annotations(given: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Failure> {
+    let mut annotations = BTreeMap::new();
+    for (name, value) in given {
+        if annotations.get(&name).is_some_and(|known| *known != value) {
+            return Err(Failure::usage(format!("the annotation `{name}` is demanded with two values")));
+        }
+        annotations.insert(name, value);
+    }
+    Ok(annotations)
+}
+
+fn repository(given: Option<String>, environment: &Environment) -> Result<Option<Repository>, Failure> {
+    let origin = if given.is_some() { "--signature-repository" } else { "$COSIGN_REPOSITORY" };
+    let Some(text) = given.or_else(|| environment.cosign_repository.clone()) else { return Ok(None) };
+    let repository = Repository::parse(&text);
+    repository.map(Some).map_err(|error| Failure::usage(format!("`{text}` of {origin} is no repository: {error}")))
+}
+
+fn inspect(arguments: InspectArguments, environment: &Environment) -> Result<Plan, Failure> {
+    let view = match (arguments.suggest_policy, arguments.format) {
+        (true, _) => InspectView::Policy,
+        (false, Format::Text) => InspectView::Tree,
+        (false, Format::Json) => InspectView::Json,
+    };
+    let signatures = repository(arguments.signature_repository, environment)?;
+    Ok(Plan::Inspect { image: ImagePlan::new(arguments.image)?, signatures, view })
+}
+
+fn init(arguments: InitArguments, environment: &Environment) -> Result<Plan, Failure> {
+    let environment = if arguments.cosign_key.is_empty() { &Environment::default() } else { environment };
+    Ok(Plan::Init(InitPlan {
+        images: arguments.image,
+        keys: arguments.cosign_key,
+        signature_repository: repository(arguments.signature_repository, environment)?,
+        insecure_ignore_log: arguments.insecure_ignore_tlog,
+        output: arguments.output,
+    }))
+}
+
+impl ImagePlan {
+    fn new(image: OneImage) -> Result<Self, Failure> {
+        let OneImage { image: argument, name, transport } = image;
+        let reference = argument.source.judged_as(name.as_ref())?.with_default_tag();
+        let named = name.is_some() || matches!(argument.source, verimage::ImageSource::Registry(_));
+        let name = named.then(|| reference.clone());
+        Ok(Self { argument, name, reference, transport })
+    }
+}

@@ -1,0 +1,6 @@
+//! How answers look. Nothing here changes what they are.
+
+pub(crate) mod failure;
+pub(crate) mod json;
+pub(crate) mod text;
+pub(crate) mod tree;

@@ -1,0 +1,136 @@
+//! Verdicts for people: a few lines that can be read without colour.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use verimage::core::{Decision, LeafVerdict, ReportOutcome};
+use verimage::Verdict;
+
+use crate::output::{Page, Tone};
+
+/// One verdict: what, which digest, by which rule and signer; if not allowed, why, where it looked and what to do.
+pub(crate) fn verdict(verdict: &Verdict) -> Page {
+    let mut page = Page::default();
+    let (tone, mark, words) = headline(verdict);
+    page.line([(tone, mark), (Tone::Plain, " "), (Tone::Strong, &verdict.image), (tone, format!(" {words}").as_str())]);
+    if let Some(digest) = &verdict.digest {
+        page.field("digest", &format!("{digest}{}", kind(verdict)));
+    }
+    rule(&mut page, verdict);
+    if verdict.decision == Decision::Allow {
+        signers(&mut page, verdict);
+    } else {
+        refusal(&mut page, verdict);
+    }
+    for warning in &verdict.warnings {
+        page.line([(Tone::Faint, "  "), (Tone::Unsure, "warning:"), (Tone::Plain, format!("  {}", warning_text(warning)).as_str())]);
+    }
+    if let Some(hint) = &verdict.hint {
+        page.line([(Tone::Faint, "  "), (Tone::Advice, "hint:"), (Tone::Plain, format!("     {hint}").as_str())]);
+    }
+    page
+}
+
+fn headline(verdict: &Verdict) -> (Tone, &'static str, &'static str) {
+    match (verdict.admitted, verdict.decision) {
+        (true, Decision::Allow) => (Tone::Good, "✓", "allowed"),
+        (true, Decision::Deny) => (Tone::Unsure, "!", "admitted in audit mode, though denied"),
+        (true, Decision::Inconclusive) => (Tone::Unsure, "!", "admitted in audit mode, though it could not be judged"),
+        (false, Decision::Inconclusive) => (Tone::Unsure, "?", "could not be judged"),
+        (false, _) => (Tone::Bad, "✗", "denied"),
+    }
+}
+
+fn kind(verdict: &Verdict) -> String {
+    let subject = &verdict.subject;
+    let words: Vec<&str> = subject.kind.as_deref().filter(|kind| *kind != "manifest").into_iter().chain(subject.platform.as_deref()).collect();
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
+}
+
+fn rule(page: &mut Page, verdict: &Verdict) {
+    match &verdict.rule {
+        Some(rule) => page.field("rule", &format!("{rule} of {}", verdict.policy.source)),
+        None => page.field("policy", &verdict.policy.source),
+    }
+    let others = verdict.rules.iter().filter(|rule| Some(&rule.name) != verdict.rule.as_ref());
+    for other in others {
+        let code = other.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+        page.field("also", &format!("{}: {}{code}", other.name, decision(other.decision)));
+    }
+}
+
+fn decision(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "allow",
+        Decision::Deny => "deny",
+        Decision::Inconclusive => "inconclusive",
+    }
+}
+
+fn signers(page: &mut Page, verdict: &Verdict) {
+    let passed = verdict.reports.iter().filter(|report| report.outcome == ReportOutcome::Pass);
+    let signers: BTreeSet<&str> = passed.filter_map(|report| report.signer.as_deref()).collect();
+    signers.iter().for_each(|signer| page.field("signer", signer));
+}
+
+fn refusal(page: &mut Page, verdict: &Verdict) {
+    let reason = reason(verdict);
+    if let Some(code) = &verdict.code {
+        page.field("code", code);
+    }
+    page.field("reason", reason);
+    let failed: Vec<&LeafVerdict> = verdict.leaves.iter().filter(|leaf| leaf.decision.is_some_and(|is| is != Decision::Allow)).collect();
+    for leaf in &failed {
+        page.field("check", &failed_check(leaf, verdict, reason));
+    }
+    let searched: BTreeSet<&str> = failed.iter().flat_map(|leaf| &leaf.searched).map(String::as_str).collect();
+    searched.iter().for_each(|place| page.field("searched", place));
+    if let Some(tried) = tried(verdict) {
+        page.field("tried", &tried);
+    }
+}
+
+/// The verdict's sentence without what the lines above say already.
+fn reason(verdict: &Verdict) -> &str {
+    let words = if verdict.decision == Decision::Deny { "is denied" } else { "could not be judged" };
+    let rule = verdict.rule.as_ref().map(|rule| format!(" by rule `{rule}`")).unwrap_or_default();
+    verdict.message.strip_prefix(&format!("{} {words}{rule}: ", verdict.image)).unwrap_or(&verdict.message)
+}
+
+/// A leaf that failed: where it stands in the policy, and what is not said yet.
+fn failed_check(leaf: &LeafVerdict, verdict: &Verdict, reason: &str) -> String {
+    let mut text = leaf.requirement.clone();
+    if verdict.digest.as_deref().is_some_and(|digest| digest != leaf.subject) {
+        text.push_str(&format!(" for {}", leaf.subject));
+    }
+    if let Some(code) = leaf.code.as_ref().filter(|code| Some(*code) != verdict.code.as_ref()) {
+        text.push_str(&format!(": {code}"));
+    }
+    if let Some(detail) = leaf.detail.as_ref().filter(|detail| *detail != reason) {
+        text.push_str(&format!(": {detail}"));
+    }
+    text
+}
+
+/// How many signatures were looked at and what became of them, if one line does not say it.
+fn tried(verdict: &Verdict) -> Option<String> {
+    if verdict.reports.len() < 2 {
+        return None;
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for report in &verdict.reports {
+        *counts.entry(report.code.as_deref().unwrap_or("good")).or_default() += 1;
+    }
+    let counts: Vec<String> = counts.iter().map(|(code, count)| format!("{count} {code}")).collect();
+    Some(format!("{} signatures: {}", verdict.reports.len(), counts.join(", ")))
+}
+
+/// What the warning words mean.
+pub(crate) fn warning_text(word: &str) -> String {
+    let meaning = match word {
+        "log-not-required" => "no transparency log entry is demanded",
+        "unmatched-allowed" => "no rule matches, and the policy allows such images",
+        "allowed-without-signature" => "a rule allows the image without any signature",
+        _ => return word.to_owned(),
+    };
+    format!("{word}: {meaning}")
+}

@@ -1,0 +1,153 @@
+//! A scheme for tests: signatures are lines in a store of its own, so that every situation can be written down.
+
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use verimage_core::policy::{Backend, Compiler, LeafContext, read_config};
+use verimage_core::{
+    Answer, Blob, Check, Code, Context, Digest, Evidence, Failure, ImageRef, Limits, Policy, PolicyError, Progress, Session, Signer,
+    StoreError, StoreErrorKind, Subject, Timestamp, Verdict, Verifier, Want, What, one_round,
+};
+
+/// The leaf `line`: `{from: [KEY…]}`. Each key is a list of lines `good SIGNER`, `other SIGNER` or `bad`.
+#[derive(Debug)]
+struct Lines;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LinesConfig {
+    from: Vec<String>,
+}
+
+#[derive(Debug)]
+struct LinesVerifier {
+    from: Vec<String>,
+}
+
+impl Backend for Lines {
+    fn name(&self) -> &'static str {
+        "line"
+    }
+    fn compile(&self, config: &Value, context: &LeafContext<'_>) -> Result<Arc<dyn Verifier>, PolicyError> {
+        let config: LinesConfig = read_config(config, context.pointer)?;
+        Ok(Arc::new(LinesVerifier { from: config.from }))
+    }
+    fn schema(&self) -> Value {
+        json!({})
+    }
+}
+
+impl Verifier for LinesVerifier {
+    fn name(&self) -> &str {
+        "line"
+    }
+    fn begin(&self, subject: &Subject) -> Box<dyn Check> {
+        let subject = subject.digest().clone();
+        let wants = self.from.iter().map(|key| want(&format!("{key}@{subject}"))).collect();
+        one_round("line", wants, move |blob: &Blob, _: &Context<'_>| match blob.text().unwrap_or("bad").split_once(' ') {
+            Some(("good", signer)) => Ok(Evidence::new(subject.clone(), Signer::named(signer))),
+            Some(("other", signer)) => Ok(Evidence::new(Digest::sha256(b"another image"), Signer::named(signer))),
+            _ => Err(Failure::new(Code::SignatureInvalid, "a bad line")),
+        })
+    }
+}
+
+pub fn want(key: &str) -> Want {
+    Want::other("lines", "line", key, 1000)
+}
+
+/// Compiles rules of the native policy with the leaf `line`.
+pub fn try_policy(policy: Value) -> Result<Policy, PolicyError> {
+    let backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Lines)];
+    let document = read_config(&policy, "")?;
+    Compiler::new(&backends).compile(&document, BTreeMap::new(), "test", policy.to_string().as_bytes())
+}
+
+pub fn policy(rules: Value) -> Policy {
+    try_policy(json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "rules": rules})).unwrap()
+}
+
+pub fn rule(require: Value) -> Value {
+    json!({"name": "rule", "images": ["**/**"], "require": require})
+}
+
+pub fn leaf(key: &str) -> Value {
+    json!({"line": {"from": [key]}})
+}
+
+/// What the world answers: lines by key for any subject, the image's manifest, errors by key.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    pub lines: BTreeMap<String, Vec<String>>,
+    pub errors: BTreeMap<String, StoreErrorKind>,
+    pub manifest: Option<String>,
+    pub limits: Limits,
+    pub all_evidence: bool,
+    pub asked: Vec<Want>,
+}
+
+impl World {
+    pub fn with(mut self, key: &str, lines: &[&str]) -> Self {
+        self.lines.insert(key.to_owned(), lines.iter().map(|line| (*line).to_owned()).collect());
+        self
+    }
+
+    pub fn with_error(mut self, key: &str, kind: StoreErrorKind) -> Self {
+        self.errors.insert(key.to_owned(), kind);
+        self
+    }
+
+    pub fn with_manifest(mut self, manifest: &str) -> Self {
+        self.manifest = Some(manifest.to_owned());
+        self
+    }
+
+    fn answer(&self, want: &Want) -> Result<Vec<Blob>, StoreError> {
+        if want.what == What::Resolve {
+            let manifest = self.manifest.clone().ok_or_else(|| StoreError::not_found("no manifest"))?;
+            return Ok(vec![Blob::new(manifest)]);
+        }
+        let What::Other { key, .. } = &want.what else { return Err(StoreError::unavailable("not a line")) };
+        let short = key.split('@').next().unwrap();
+        for name in [key.as_str(), short] {
+            if let Some(kind) = self.errors.get(name) {
+                return Err(StoreError::new(*kind, "as told"));
+            }
+            if let Some(lines) = self.lines.get(name) {
+                return Ok(lines.iter().map(|line| Blob::new(line.clone())).collect());
+            }
+        }
+        Err(StoreError::not_found("no such lines"))
+    }
+
+    pub fn judge(&mut self, policy: &Policy, image: &str) -> Verdict {
+        self.judge_on(policy, image, None)
+    }
+
+    pub fn judge_on(&mut self, policy: &Policy, image: &str, platform: Option<&str>) -> Verdict {
+        let limits = self.limits.clone();
+        let mut context = Context::new(Timestamp::from_second(1_767_225_600).unwrap(), &limits);
+        context.all_evidence = self.all_evidence;
+        let mut session = Session::new(policy, ImageRef::parse(image).unwrap(), platform.map(|platform| platform.parse().unwrap()));
+        loop {
+            match session.step(&context) {
+                Progress::Done(verdict) => return *verdict,
+                Progress::Fetch(wants) => {
+                    self.asked.extend(wants.iter().cloned());
+                    let answers = wants.into_iter().map(|want| Answer { result: self.answer(&want), want });
+                    session.supply(answers.rev().collect(), &context);
+                }
+            }
+        }
+    }
+}
+
+pub const IMAGE: &str = "registry.example/app@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+pub fn code(verdict: &Verdict) -> &str {
+    verdict.code.as_deref().unwrap_or("")
+}

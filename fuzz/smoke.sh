@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Replays the seeds, then fuzzes each target for some seconds. Without cargo-fuzz the second part is skipped aloud.
+set -euo pipefail
+cd "$(dirname "$0")"
+seconds="${1:-10}"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-../target}/fuzz"
+cargo test --quiet
+
+version=0.13.2
+root="${XDG_CACHE_HOME:-$HOME/.cache}/verimage/tools/cargo-fuzz-$version"
+if [ ! -x "$root/bin/cargo-fuzz" ]; then
+    echo "installing cargo-fuzz $version (once, some minutes)"
+    CARGO_TARGET_DIR="$root/build" cargo install --quiet --locked --root "$root" "cargo-fuzz@$version" || {
+        echo "skipped: cargo-fuzz cannot be installed here"
+        exit 0
+    }
+    rm -rf "$root/build"
+fi
+export PATH="$root/bin:$PATH" RUSTC_BOOTSTRAP=1
+cargo fuzz build --fuzz-dir . --features libfuzzer >/dev/null
+for target in manifest payload policy reference session; do
+    mkdir -p "corpus/$target"
+    echo "fuzz $target, $seconds s"
+    cargo fuzz run --fuzz-dir . --features libfuzzer "$target" "corpus/$target" "seeds/$target" -- \
+        -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -timeout=10 -print_final_stats=0 2>&1 | grep -E "DONE|ERROR|panicked|SUMMARY" || true
+    test -z "$(ls -A "artifacts/$target" 2>/dev/null)" || { echo "findings in fuzz/artifacts/$target"; exit 1; }
+done

@@ -1,0 +1,120 @@
+//! What each fuzz target checks. Every function is also run over its seeds by a plain test.
+
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+
+use verimage::{CryptoSet, Decision, FolderMaterial, ImageRef, PolicyLoader, Transcript};
+use verimage_core::manifest::Manifest;
+use verimage_core::{Context, Progress, Session, Timestamp};
+use verimage_crypto::{EcdsaKey, EcdsaVerifier, PublicKey, Refused};
+
+/// A manifest is read or refused; what is read is one kind.
+pub fn manifest(data: &[u8]) {
+    let _ = Manifest::parse(data);
+}
+
+/// A payload is read or refused; what is read holds a digest that can be written and read again.
+pub fn payload(data: &[u8]) {
+    if let Ok(payload) = verimage_cosign::Payload::parse(data) {
+        assert_eq!(payload.digest.to_string().parse(), Ok(payload.digest));
+    }
+}
+
+/// A policy loads or is refused with a place inside the text.
+pub fn policy(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Err(error) = PolicyLoader::new().load_text(text, "fuzz", &FolderMaterial::new(None)) {
+        assert!(error.location.is_none_or(|(line, _)| line <= text.lines().count() + 1));
+    }
+}
+
+/// A reference that is read is written in a form that reads as the same.
+pub fn reference(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(image) = ImageRef::parse(text) {
+        assert_eq!(ImageRef::parse(&image.to_string()), Ok(image.clone()));
+        assert_eq!(ImageRef::parse(&image.familiar()), Ok(image));
+    }
+}
+
+/// A whole verification from an arbitrary transcript. Where every signature check says no, nothing is allowed; where
+/// every check says yes, what is allowed is the digest that the reference names.
+pub fn session(data: &[u8]) {
+    let Ok(transcript) = Transcript::parse(data) else { return };
+    let Ok(image) = ImageRef::parse(transcript.image()) else { return };
+    let Ok(replay) = transcript.replay() else { return };
+    for answer in [false, true] {
+        let set = CryptoSet { ecdsa: if answer { &Always::<true> } else { &Always::<false> }, ..CryptoSet::rustcrypto() };
+        let policy = PolicyLoader::with_crypto(set).load_text(POLICY, "fuzz", &FolderMaterial::new(None)).expect("the policy loads");
+        let context = Context::new(Timestamp::UNIX_EPOCH, transcript.limits());
+        let mut session = Session::new(&policy, image.clone(), None);
+        let verdict = loop {
+            match session.step(&context) {
+                Progress::Done(verdict) => break verdict,
+                Progress::Fetch(wants) => {
+                    let answers = wants.into_iter().map(|want| verimage_core::Answer { result: replay.answer(&want), want }).collect();
+                    session.supply(answers, &context);
+                }
+            }
+        };
+        assert!(answer || verdict.decision != Decision::Allow, "allowed without a signature");
+        assert_eq!(verdict.code.is_none(), verdict.decision == Decision::Allow);
+        if let (Some(digest), Decision::Allow) = (image.digest(), verdict.decision) {
+            assert_eq!(verdict.digest, Some(digest.to_string()));
+        }
+    }
+}
+
+/// One leaf under every kind of check, in a tree that needs it.
+const POLICY: &str = r#"{
+  "apiVersion": "verimage/v1", "kind": "ImagePolicy",
+  "trust": {"key": {"publicKey": {"pem": "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEXvRNv3ZDGALOSnLMlbxWM6qFw/t5\n9icYdbU5c+2FKjSe10RcxRkSXcHfVd0Yi+MP9Bxt57BIbmNSl5L9ANtvLA==\n-----END PUBLIC KEY-----\n"}}},
+  "rules": [{"name": "fuzz", "images": ["**/**"], "subject": "either", "require": {"cosign": {"key": "key", "transparency": "none"}}}]
+}"#;
+
+#[derive(Debug)]
+struct Always<const ANSWER: bool>;
+
+impl<const ANSWER: bool> EcdsaVerifier for Always<ANSWER> {
+    fn load(&self, _: &PublicKey) -> Result<Box<dyn EcdsaKey>, Refused> {
+        Ok(Box::new(Always::<ANSWER>))
+    }
+}
+
+impl<const ANSWER: bool> EcdsaKey for Always<ANSWER> {
+    fn verify(&self, _: &[u8], _: &[u8]) -> Result<(), Refused> {
+        if ANSWER { Ok(()) } else { Err(Refused) }
+    }
+}
+
+/// Runs a target over the seeds in `seeds/<name>`; says how many there were.
+pub fn replay_seeds(name: &str, target: fn(&[u8])) -> usize {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
+    let seeds = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| std::fs::read(entry.ok()?.path()).ok());
+    seeds.map(|seed| target(&seed)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_pass() {
+        let targets: [(&str, fn(&[u8])); 5] =
+            [("manifest", manifest), ("payload", payload), ("policy", policy), ("reference", reference), ("session", session)];
+        for (name, target) in targets {
+            assert!(replay_seeds(name, target) > 0, "{name} has no seeds");
+        }
+    }
+
+    /// The session seeds reach the end: with checks that always say yes, a real transcript is allowed.
+    #[test]
+    fn a_real_transcript_goes_deep() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/session");
+        let bytes = std::fs::read(folder.join("p256")).unwrap();
+        session(&bytes);
+        let transcript = Transcript::parse(&bytes).unwrap();
+        assert!(transcript.replay().is_ok() && serde_json::to_string(&transcript).unwrap().contains("sha256-"));
+    }
+}
