@@ -7,7 +7,7 @@ FIXTURES := tests/fixtures/cosign
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
-	@$(CARGO) build --quiet --release -p verimage-cli
+	@$(CARGO) build --quiet -p verimage-cli
 	@examples/demo.sh
 
 # What every change must pass, on a fresh machine with Rust.

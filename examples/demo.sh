@@ -2,7 +2,7 @@
 # Judges three shipped images offline: one signed with the real cosign, one unsigned, one tampered with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-verimage="${CARGO_TARGET_DIR:-target}/release/verimage"
+verimage="${CARGO_TARGET_DIR:-target}/debug/verimage"
 policy=tests/fixtures/cosign/cases/p256/policy.yaml
 
 judge() {

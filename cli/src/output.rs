@@ -100,7 +100,12 @@ impl Page {
 
     /// Adds `label  value` below a heading.
     pub(crate) fn field(&mut self, label: &str, value: &str) {
-        self.line([(Tone::Faint, format!("  {label:<9} ").as_str()), (Tone::Plain, value)]);
+        self.marked(Tone::Faint, label, value);
+    }
+
+    /// Adds `label  value` with a label that stands out.
+    pub(crate) fn marked(&mut self, tone: Tone, label: &str, value: &str) {
+        self.line([(tone, format!("  {label:<9} ").as_str()), (Tone::Plain, value)]);
     }
 
     pub(crate) fn blank(&mut self) {

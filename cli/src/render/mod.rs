@@ -2,5 +2,6 @@
 
 pub(crate) mod failure;
 pub(crate) mod json;
+pub(crate) mod policy;
 pub(crate) mod text;
 pub(crate) mod tree;

@@ -22,10 +22,10 @@ pub(crate) fn verdict(verdict: &Verdict) -> Page {
         refusal(&mut page, verdict);
     }
     for warning in &verdict.warnings {
-        page.line([(Tone::Faint, "  "), (Tone::Unsure, "warning:"), (Tone::Plain, format!("  {}", warning_text(warning)).as_str())]);
+        page.marked(Tone::Unsure, "warning:", &warning_text(warning));
     }
     if let Some(hint) = &verdict.hint {
-        page.line([(Tone::Faint, "  "), (Tone::Advice, "hint:"), (Tone::Plain, format!("     {hint}").as_str())]);
+        page.marked(Tone::Advice, "hint:", hint);
     }
     page
 }
