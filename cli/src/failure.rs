@@ -38,7 +38,7 @@ pub(crate) enum Failure {
     /// The policy cannot be used; `text` is what was loaded, if it is there to be shown.
     Policy { error: Box<PolicyError>, text: Option<String> },
     /// What was asked for could not be found out.
-    Unknown { code: Code, message: String },
+    Unknown { code: Code, message: String, hint: String },
     /// The answer could not be written.
     Output(io::Error),
 }
@@ -62,7 +62,17 @@ impl Failure {
             StoreErrorKind::NotFound => Code::ImageNotFound,
             other => Code::of_store_error(other),
         };
-        Self::Unknown { code, message: format!("{place}: {error}") }
+        Self::Unknown { code, message: format!("{place}: {error}"), hint: code.remedy().to_owned() }
+    }
+
+    /// The same failure, with the image that it is about.
+    #[must_use]
+    pub(crate) fn about(self, image: &str) -> Self {
+        match self {
+            Self::Usage { message, notes, hint } => Self::Usage { message: format!("{image}: {message}"), notes, hint },
+            Self::Unknown { code, message, hint } => Self::Unknown { code, message: format!("{image}: {message}"), hint },
+            other => other,
+        }
     }
 
     pub(crate) fn exit(&self) -> Exit {
@@ -77,6 +87,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Policy(error) => Self::policy(error, None),
+            Error::Source(error) => error.into(),
             other => Self::usage(other.to_string()),
         }
     }
@@ -84,7 +95,15 @@ impl From<Error> for Failure {
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
-        Self::usage(error.to_string())
+        match error {
+            // What cannot be read is not known to be wrong.
+            SourceError::Layout(error) => Self::Unknown {
+                code: Code::StoreUnavailable,
+                message: error.to_string(),
+                hint: "check the path; a layout has the files `oci-layout` and `index.json` and the folder `blobs`".to_owned(),
+            },
+            other => Self::usage(other.to_string()),
+        }
     }
 }
 

@@ -151,7 +151,9 @@ pub(crate) fn harmless_json(text: &str) -> String {
     for symbol in text.chars() {
         if steers(symbol) && symbol != '\n' {
             let mut units = [0; 2];
-            symbol.encode_utf16(&mut units).iter().for_each(|unit| drop(write!(escaped, "\\u{unit:04x}")));
+            for unit in symbol.encode_utf16(&mut units) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
         } else {
             escaped.push(symbol);
         }

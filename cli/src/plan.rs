@@ -5,7 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use verimage::core::Repository;
-use verimage::{ImageRef, QuickPolicy, Replayed, Request};
+use verimage::{ImageRef, ImageSource, QuickPolicy, Replayed, Request};
 
 use crate::args::{
     Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ExplainArguments, Format, ImageArgument, InitArguments,
@@ -82,6 +82,8 @@ pub(crate) enum VerifyTask {
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) text: String,
+    /// What to call an image that has no name: a layout's image without `--as`.
+    pub(crate) title: Option<String>,
     pub(crate) request: Request,
 }
 
@@ -155,7 +157,8 @@ fn verify(arguments: VerifyArguments, environment: &Environment) -> Result<Plan,
         request.platform.clone_from(&arguments.platform);
         request.at = arguments.at;
         request.all_evidence = arguments.all_evidence;
-        questions.push(Question { text: image.text.clone(), request });
+        let nameless = request.name.is_none() && !is_registry(image);
+        questions.push(Question { text: image.text.clone(), title: nameless.then(|| image.text.clone()), request });
     }
     let task = match arguments.replay {
         None => VerifyTask::Judge { questions, jobs: arguments.jobs.get(), record: arguments.record },
@@ -242,11 +245,15 @@ fn init(arguments: InitArguments, environment: &Environment) -> Result<Plan, Fai
     }))
 }
 
+fn is_registry(image: &ImageArgument) -> bool {
+    matches!(image.source, ImageSource::Registry(_))
+}
+
 impl ImagePlan {
     fn new(image: OneImage) -> Result<Self, Failure> {
         let OneImage { image: argument, name, transport } = image;
         let reference = argument.source.judged_as(name.as_ref())?.with_default_tag();
-        let named = name.is_some() || matches!(argument.source, verimage::ImageSource::Registry(_));
+        let named = name.is_some() || is_registry(&argument);
         let name = named.then(|| reference.clone());
         Ok(Self { argument, name, reference, transport })
     }

@@ -27,8 +27,7 @@ pub(crate) struct Resolved {
 impl Questions {
     pub(crate) fn open(image: &ImagePlan) -> Result<Self, Failure> {
         let engine: Verimage = transport::engine(&image.transport)?;
-        let store = engine.store_for(&image.argument.source);
-        let store = store.map_err(|error| Failure::usage(format!("{}: {error}", image.argument.text)))?;
+        let store = engine.store_for(&image.argument.source).map_err(|error| Failure::from(error).about(&image.argument.text))?;
         Ok(Self { store, reference: image.reference.clone(), limits: engine.limits().clone() })
     }
 

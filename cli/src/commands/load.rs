@@ -8,6 +8,8 @@ use verimage::{FolderMaterial, Policy, PolicyLoader};
 use crate::failure::Failure;
 use crate::plan::PolicyChoice;
 
+/// The source of policies that are not files, as verdicts name it.
+pub(crate) const COMMAND_LINE: &str = "command line";
 /// The largest policy that is shown or quoted, in bytes.
 const MAX_QUOTED_BYTES: u64 = 16 << 20;
 
@@ -15,7 +17,7 @@ pub(crate) fn policy(choice: &PolicyChoice) -> Result<Policy, Failure> {
     match choice {
         PolicyChoice::File(path) => PolicyLoader::new().load(path).map_err(|error| Failure::policy(error, text_of(path))),
         PolicyChoice::CommandLine(_) => {
-            let loaded = PolicyLoader::new().load_text(&text(choice)?, "command line", &FolderMaterial::default());
+            let loaded = PolicyLoader::new().load_text(&text(choice)?, COMMAND_LINE, &FolderMaterial::default());
             loaded.map_err(|error| Failure::policy(error, None))
         }
     }

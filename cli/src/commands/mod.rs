@@ -12,6 +12,7 @@ mod triangulate;
 mod verify;
 
 pub(crate) use inspect::{Attachment, Bundle, Finding, Inspection, Layer, Payload, Referrer, Referrers};
+pub(crate) use load::COMMAND_LINE;
 pub(crate) use policy::{Explanation, Fate, RuleFate, Summary};
 
 use crate::failure::{Exit, Failure};

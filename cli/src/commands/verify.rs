@@ -36,7 +36,7 @@ pub(crate) async fn run(plan: VerifyPlan, console: &mut Console) -> Result<Exit,
         }
         VerifyTask::Replay { transcript, options, image } => {
             let mut report = Report::new(plan.format, 1);
-            report.add(replay(&transcript, &options, image, &policy).await?, console)?;
+            report.add(replay(&transcript, &options, image, &policy).await?, None, console)?;
             report.finish(console)
         }
     }
@@ -52,16 +52,16 @@ async fn judge(
     console: &mut Console,
 ) -> Result<(), Failure> {
     let engine = &transport::engine(transport)?;
-    let answers = stream::iter(questions).map(async |question| (engine.run(&question.request, policy).await, question.text));
+    let answers = stream::iter(questions).map(async |question| (engine.run(&question.request, policy).await, question));
     let mut answers = std::pin::pin!(answers.buffered(jobs));
-    while let Some((answer, image)) = answers.next().await {
+    while let Some((answer, question)) = answers.next().await {
         match answer {
             Ok(verification) => {
                 let saved = record.map_or(Ok(()), |file| save(&verification, file));
-                report.add(verification.verdict, console)?;
+                report.add(verification.verdict, question.title.as_deref(), console)?;
                 saved?;
             }
-            Err(error) => report.add_unasked(&image, error, console)?,
+            Err(error) => report.add_unasked(&question.text, error, console)?,
         }
     }
     Ok(())
@@ -113,7 +113,7 @@ impl Report {
         Self { format, images, kept: Vec::new(), score: Score::default(), exit: Exit::Admitted }
     }
 
-    fn add(&mut self, verdict: Verdict, console: &mut Console) -> Result<(), Failure> {
+    fn add(&mut self, verdict: Verdict, title: Option<&str>, console: &mut Console) -> Result<(), Failure> {
         let exit = self.score.count(&verdict);
         self.exit = self.exit.max(exit);
         match self.format {
@@ -122,7 +122,7 @@ impl Report {
                 if self.score.total() > 1 {
                     page.blank();
                 }
-                page.append(text::verdict(&verdict));
+                page.append(text::verdict(&verdict, title));
                 console.show(&page)?;
             }
             VerdictFormat::Jsonl => console.data(&json::compact(&verdict)?)?,
@@ -133,12 +133,9 @@ impl Report {
 
     /// An image that could not even be asked about: the others are still judged.
     fn add_unasked(&mut self, image: &str, error: Error, console: &mut Console) -> Result<(), Failure> {
+        let failure = Failure::from(error).about(image);
         self.score.unasked += 1;
-        self.exit = Exit::Usage;
-        let failure = match error {
-            Error::Source(error) => Failure::usage(format!("{image}: {error}")),
-            other => Failure::from(other),
-        };
+        self.exit = self.exit.max(failure.exit());
         Ok(console.complain(&render::failure::page(&failure))?)
     }
 

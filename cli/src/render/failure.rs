@@ -17,9 +17,9 @@ pub(crate) fn page(failure: &Failure) -> Page {
             advice(&mut page, hint.as_deref());
         }
         Failure::Policy { error, text } => policy(&mut page, error, text.as_deref()),
-        Failure::Unknown { code, message } => {
+        Failure::Unknown { code, message, hint } => {
             headline(&mut page, &format!("{code}: {message}"));
-            advice(&mut page, Some(code.remedy()));
+            advice(&mut page, Some(hint));
         }
         Failure::Output(error) => headline(&mut page, &format!("the answer cannot be written: {error}")),
     }

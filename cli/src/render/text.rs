@@ -3,41 +3,47 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use verimage::core::{Decision, LeafVerdict, ReportOutcome};
-use verimage::Verdict;
+use verimage::{Code, Verdict};
 
+use crate::commands::COMMAND_LINE;
 use crate::output::{Page, Tone};
 
 /// One verdict: what, which digest, by which rule and signer; if not allowed, why, where it looked and what to do.
-pub(crate) fn verdict(verdict: &Verdict) -> Page {
+/// `title` is what to call an image that has no name of its own.
+pub(crate) fn verdict(verdict: &Verdict, title: Option<&str>) -> Page {
     let mut page = Page::default();
-    let (tone, mark, words) = headline(verdict);
-    page.line([(tone, mark), (Tone::Plain, " "), (Tone::Strong, &verdict.image), (tone, format!(" {words}").as_str())]);
+    headline(&mut page, verdict, title.unwrap_or(&verdict.image));
     if let Some(digest) = &verdict.digest {
         page.field("digest", &format!("{digest}{}", kind(verdict)));
     }
-    rule(&mut page, verdict);
+    rules(&mut page, verdict);
     if verdict.decision == Decision::Allow {
         signers(&mut page, verdict);
     } else {
         refusal(&mut page, verdict);
     }
-    for warning in &verdict.warnings {
-        page.marked(Tone::Unsure, "warning:", &warning_text(warning));
+    if verdict.admitted {
+        verdict.warnings.iter().for_each(|warning| page.marked(Tone::Unsure, "warning:", &warning_text(warning)));
     }
     if let Some(hint) = &verdict.hint {
         page.marked(Tone::Advice, "hint:", hint);
     }
+    if title.is_some() && verdict.code.as_deref() == Some(Code::PolicyNoMatch.as_str()) {
+        page.marked(Tone::Advice, "hint:", "The image has no name; give the one that rules are for with `--as REFERENCE`.");
+    }
     page
 }
 
-fn headline(verdict: &Verdict) -> (Tone, &'static str, &'static str) {
-    match (verdict.admitted, verdict.decision) {
+fn headline(page: &mut Page, verdict: &Verdict, title: &str) {
+    let (tone, mark, words) = match (verdict.admitted, verdict.decision) {
         (true, Decision::Allow) => (Tone::Good, "✓", "allowed"),
         (true, Decision::Deny) => (Tone::Unsure, "!", "admitted in audit mode, though denied"),
         (true, Decision::Inconclusive) => (Tone::Unsure, "!", "admitted in audit mode, though it could not be judged"),
         (false, Decision::Inconclusive) => (Tone::Unsure, "?", "could not be judged"),
         (false, _) => (Tone::Bad, "✗", "denied"),
-    }
+    };
+    let code = verdict.code.as_ref().map(|code| format!(": {code}")).unwrap_or_default();
+    page.line([(tone, mark), (Tone::Plain, " "), (Tone::Strong, title), (tone, format!(" {words}{code}").as_str())]);
 }
 
 fn kind(verdict: &Verdict) -> String {
@@ -46,15 +52,16 @@ fn kind(verdict: &Verdict) -> String {
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }
 
-fn rule(page: &mut Page, verdict: &Verdict) {
+fn rules(page: &mut Page, verdict: &Verdict) {
+    let source = &verdict.policy.source;
     match &verdict.rule {
-        Some(rule) => page.field("rule", &format!("{rule} of {}", verdict.policy.source)),
-        None => page.field("policy", &verdict.policy.source),
+        Some(rule) if source == COMMAND_LINE => page.field("rule", rule),
+        Some(rule) => page.field("rule", &format!("{rule} ({source})")),
+        None => page.field("policy", source),
     }
-    let others = verdict.rules.iter().filter(|rule| Some(&rule.name) != verdict.rule.as_ref());
-    for other in others {
-        let code = other.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
-        page.field("also", &format!("{}: {}{code}", other.name, decision(other.decision)));
+    for other in verdict.rules.iter().filter(|rule| Some(&rule.name) != verdict.rule.as_ref()) {
+        let code = other.code.as_ref().map(|code| format!(": {code}")).unwrap_or_default();
+        page.field("also", &format!("{} says {}{code}", other.name, decision(other.decision)));
     }
 }
 
@@ -74,16 +81,11 @@ fn signers(page: &mut Page, verdict: &Verdict) {
 
 fn refusal(page: &mut Page, verdict: &Verdict) {
     let reason = reason(verdict);
-    if let Some(code) = &verdict.code {
-        page.field("code", code);
-    }
     page.field("reason", reason);
     let failed: Vec<&LeafVerdict> = verdict.leaves.iter().filter(|leaf| leaf.decision.is_some_and(|is| is != Decision::Allow)).collect();
-    for leaf in &failed {
-        page.field("check", &failed_check(leaf, verdict, reason));
-    }
+    failed.iter().for_each(|leaf| page.field("check", &failed_check(leaf, verdict, reason)));
     let searched: BTreeSet<&str> = failed.iter().flat_map(|leaf| &leaf.searched).map(String::as_str).collect();
-    searched.iter().for_each(|place| page.field("searched", place));
+    searched.iter().filter(|place| !reason.contains(**place)).for_each(|place| page.field("searched", place));
     if let Some(tried) = tried(verdict) {
         page.field("tried", &tried);
     }

@@ -1,0 +1,219 @@
+//! Against Debian's docker-registry, through a proxy that counts: the right verdicts for the promised number of requests.
+//!
+//! Without `docker-registry` on the machine the tests say so and pass; `tests/tools/install.sh registry` installs it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use verimage::registry::{RegistryConfig, RegistryStore};
+use verimage::{Decision, Digest, FolderMaterial, PolicyLoader, Verdict, Verimage};
+
+/// Signed by one key; asked by digest: the signature manifest and its payload. By tag: one more to resolve.
+#[test]
+fn one_signature_costs_two_requests_by_digest_and_three_by_tag() {
+    let Some(world) = World::start(&[("demo/app", "p256")]) else { return };
+    let policy = cosign("p256", "");
+    let digest = world.digest("p256");
+    let (verdict, requests) = world.verify(&format!("demo/app@{digest}"), &policy);
+    assert_eq!((verdict.decision, verdict.digest.as_deref(), requests.len()), (Decision::Allow, Some(digest.as_str()), 2), "{requests:?}");
+    let (verdict, requests) = world.verify("demo/app:v1", &policy);
+    assert_eq!((verdict.decision, verdict.digest.as_deref(), requests.len()), (Decision::Allow, Some(digest.as_str()), 3), "{requests:?}");
+}
+
+#[test]
+fn an_unsigned_image_costs_one_request_and_a_missing_one_is_not_unsigned() {
+    let Some(world) = World::start(&[("demo/plain", "unsigned")]) else { return };
+    let policy = cosign("p256", "");
+    let (verdict, requests) = world.verify(&format!("demo/plain@{}", world.digest("unsigned")), &policy);
+    assert_eq!(
+        (verdict.decision, verdict.code.as_deref(), requests.len()),
+        (Decision::Deny, Some("signature-not-found"), 1),
+        "{requests:?}"
+    );
+    let (verdict, requests) = world.verify("demo/plain:missing", &policy);
+    assert_eq!(
+        (verdict.decision, verdict.code.as_deref(), requests.len()),
+        (Decision::Inconclusive, Some("image-not-found"), 1),
+        "{requests:?}"
+    );
+}
+
+/// Two signatures over equal payloads: the payload is fetched once. Two keys of one policy share everything.
+#[test]
+fn equal_questions_are_asked_once() {
+    let Some(world) = World::start(&[("demo/two", "two-signers")]) else { return };
+    let text = fs::read_to_string(fixtures().join("cases/threshold-two-signers/policy.yaml")).unwrap();
+    let text = text.replace("registry.example/demo/**", "**/**").replace("../../keys", fixtures().join("keys").to_str().unwrap());
+    let (verdict, requests) = world.verify(&format!("demo/two@{}", world.digest("two-signers")), &text);
+    assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 1 + world.payloads("two-signers")), "{requests:?}");
+}
+
+#[test]
+fn signatures_in_a_repository_of_their_own() {
+    let Some(world) = World::start(&[("demo/separate", "separate"), ("demo/signatures", "separate-signatures")]) else { return };
+    let store = format!("stores: {{ sigs: {{ type: tag, repository: {}/demo/signatures }} }}\n", world.proxy);
+    let policy = cosign("p256", ", stores: [sigs]") + &store;
+    let (verdict, requests) = world.verify(&format!("demo/separate@{}", world.digest("separate")), &policy);
+    assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 2), "{requests:?}");
+    assert!(requests.iter().all(|line| line.contains("/demo/signatures/")), "{requests:?}");
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign")
+}
+
+fn cosign(key: &str, more: &str) -> String {
+    let file = fixtures().join("keys").join(format!("{key}.pub"));
+    format!(
+        "apiVersion: verimage/v1\nkind: ImagePolicy\ntrust: {{ demo: {{ publicKey: {{ file: {} }} }} }}\nrules:\n- name: demo\n  images: [\"**/**\"]\n  require: {{ cosign: {{ key: demo, transparency: none{more} }} }}\n",
+        file.display()
+    )
+}
+
+/// A registry with fixture images in it, behind a counting proxy.
+struct World {
+    registry: Child,
+    proxy: String,
+    requests: Arc<Mutex<Vec<String>>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.registry.kill();
+        let _ = self.registry.wait();
+    }
+}
+
+impl World {
+    fn start(images: &[(&str, &str)]) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        for (repository, layout) in images {
+            fill(folder.path(), repository, &fixtures().join("layouts").join(layout));
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = format!(
+            "version: 0.1\nlog: {{ level: error, accesslog: {{ disabled: true }} }}\nstorage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: \"127.0.0.1:{port}\" }}\n",
+            folder.path().display()
+        );
+        fs::write(folder.path().join("config.yml"), config).unwrap();
+        let spawned = Command::new("docker-registry")
+            .arg("serve")
+            .arg(folder.path().join("config.yml"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(registry) = spawned else {
+            println!("skipped: docker-registry is not installed");
+            return None;
+        };
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let proxy = start_proxy(port, requests.clone());
+        Some(Self { registry, proxy, requests, _folder: folder })
+    }
+
+    /// A new engine each time, so that nothing is remembered; returns the verdict and the request lines.
+    fn verify(&self, image: &str, policy: &str) -> (Verdict, Vec<String>) {
+        let policy = PolicyLoader::new().load_text(policy, "test", &FolderMaterial::new(None)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let store = RegistryStore::new(RegistryConfig::default()).unwrap();
+        let engine = Verimage::builder().registry(Arc::new(store)).build().unwrap();
+        self.requests.lock().unwrap().clear();
+        let verdict = runtime.block_on(engine.verify(&format!("{}/{image}", self.proxy), &policy)).unwrap();
+        let requests = self.requests.lock().unwrap().clone();
+        (verdict, requests)
+    }
+
+    fn digest(&self, layout: &str) -> String {
+        entries(&fixtures().join("layouts").join(layout)).into_iter().find(|(name, _)| name == "v1").unwrap().1
+    }
+
+    fn payloads(&self, layout: &str) -> usize {
+        let folder = fixtures().join("layouts").join(layout);
+        let signatures = entries(&folder).into_iter().find(|(name, _)| name.ends_with(".sig")).unwrap().1;
+        let manifest: Value = serde_json::from_slice(&fs::read(folder.join("blobs").join(signatures.replace(':', "/"))).unwrap()).unwrap();
+        let digests: std::collections::BTreeSet<_> =
+            manifest["layers"].as_array().unwrap().iter().map(|layer| layer["digest"].to_string()).collect();
+        assert!(manifest["layers"].as_array().unwrap().len() > 1);
+        digests.len()
+    }
+}
+
+fn entries(layout: &Path) -> Vec<(String, String)> {
+    let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
+    let entry = |entry: &Value| {
+        let name = entry["annotations"]["org.opencontainers.image.ref.name"].as_str().unwrap().to_owned();
+        (name, entry["digest"].as_str().unwrap().to_owned())
+    };
+    index["manifests"].as_array().unwrap().iter().map(entry).collect()
+}
+
+/// Writes a layout into the folder structure of the registry's file storage.
+fn fill(root: &Path, repository: &str, layout: &Path) {
+    let store = root.join("docker/registry/v2");
+    let own = store.join("repositories").join(repository);
+    for blob in fs::read_dir(layout.join("blobs/sha256")).unwrap().map(Result::unwrap) {
+        let hex = blob.file_name().into_string().unwrap();
+        write(&store.join("blobs/sha256").join(&hex[..2]).join(&hex).join("data"), &fs::read(blob.path()).unwrap());
+        write(&own.join("_layers/sha256").join(&hex).join("link"), format!("sha256:{hex}").as_bytes());
+    }
+    for (name, digest) in entries(layout) {
+        let hex = Digest::parse(&digest).unwrap().hex();
+        write(&own.join("_manifests/revisions/sha256").join(&hex).join("link"), digest.as_bytes());
+        write(&own.join("_manifests/tags").join(&name).join("current/link"), digest.as_bytes());
+        write(&own.join("_manifests/tags").join(&name).join("index/sha256").join(&hex).join("link"), digest.as_bytes());
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// Passes bytes both ways and writes down every request line; waits for the registry behind it to answer.
+fn start_proxy(port: u16, requests: Arc<Mutex<Vec<String>>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let requests = requests.clone();
+            thread::spawn(move || serve(client, port, &requests));
+        }
+    });
+    address
+}
+
+fn serve(client: TcpStream, port: u16, requests: &Mutex<Vec<String>>) {
+    let connect = |_| TcpStream::connect(("127.0.0.1", port)).map_err(|_| thread::sleep(Duration::from_millis(20))).ok();
+    let Some(server) = (0..1000).find_map(connect) else { return };
+    let (mut back, mut front) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut back, &mut front);
+        let _ = front.shutdown(Shutdown::Both);
+    });
+    count(client, server, requests);
+}
+
+/// Requests of a verifier have no body, so every line is a head line and an empty one ends a request.
+fn count(client: TcpStream, mut server: TcpStream, requests: &Mutex<Vec<String>>) {
+    let mut reader = BufReader::new(client);
+    let (mut line, mut first) = (String::new(), true);
+    while reader.read_line(&mut line).is_ok_and(|length| length > 0) {
+        if first {
+            requests.lock().unwrap().push(line.trim_end().to_owned());
+        }
+        first = line == "\r\n";
+        if server.write_all(line.as_bytes()).is_err() {
+            return;
+        }
+        line.clear();
+    }
+    let _ = server.shutdown(Shutdown::Write);
+}
