@@ -71,8 +71,9 @@ pub(crate) enum PolicyCommand {
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   verimage verify registry.example/app:v1 --policy policy.yaml
-  verimage verify registry.example/app:v1 --key cosign.pub --insecure-ignore-tlog --print-policy
-  verimage verify oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1 \\
+  verimage verify registry.example/app:v1 --key cosign.pub --insecure-ignore-tlog
+  verimage verify oci:tests/fixtures/cosign/layouts/p256:v1 \\
+      --as registry.example/demo/app:v1 \\
       --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog";
 
 #[derive(Debug, Args)]
@@ -194,7 +195,7 @@ pub(crate) enum CodesFormat {
 const RESOLVE_EXAMPLES: &str = "\
 Examples:
   verimage resolve registry.example/app:v1
-  verimage resolve oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1";
+  verimage resolve oci:tests/fixtures/cosign/layouts/p256:v1";
 
 /// One image, from wherever it is.
 #[derive(Debug, Args)]
@@ -221,7 +222,7 @@ pub(crate) struct ResolveArguments {
 const TRIANGULATE_EXAMPLES: &str = "\
 Examples:
   verimage triangulate registry.example/app:v1
-  verimage triangulate registry.example/app@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 \\
+  verimage triangulate oci:tests/fixtures/cosign/layouts/p256:v1 \\
       --signature-repository registry.example/signatures";
 
 #[derive(Debug, Args)]
@@ -239,7 +240,8 @@ pub(crate) struct TriangulateArguments {
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   verimage inspect registry.example/app:v1
-  verimage inspect oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1 --suggest-policy";
+  verimage inspect oci:tests/fixtures/cosign/layouts/p256:v1 \\
+      --as registry.example/demo/app:v1 --suggest-policy";
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArguments {
@@ -259,7 +261,8 @@ pub(crate) struct InspectArguments {
 const INIT_EXAMPLES: &str = "\
 Examples:
   verimage policy init > policy.yaml
-  verimage policy init --image 'registry.example/team/**' --cosign-key cosign.pub --insecure-ignore-tlog --output policy.yaml";
+  verimage policy init --image 'registry.example/team/**' --cosign-key cosign.pub \\
+      --insecure-ignore-tlog --output policy.yaml";
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArguments {
@@ -298,7 +301,8 @@ pub(crate) struct CheckArguments {
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   verimage policy explain registry.example/app:v1 --policy policy.yaml
-  verimage policy explain registry.example/demo/app:v1 --policy tests/fixtures/cosign/cases/p256/policy.yaml";
+  verimage policy explain registry.example/demo/app:v1 \\
+      --policy tests/fixtures/cosign/cases/p256/policy.yaml";
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
@@ -338,7 +342,7 @@ pub(crate) struct CodesArguments {
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Example:
-  verimage completions bash > ~/.local/share/bash-completion/completions/verimage";
+  verimage completions bash > /usr/share/bash-completion/completions/verimage";
 
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArguments {

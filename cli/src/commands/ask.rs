@@ -1,20 +1,24 @@
 //! Questions to the place of one image, for the commands that look without judging.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
+use tokio::time::{Instant, timeout_at};
 use verimage::core::manifest::Manifest;
-use verimage::core::{Blob, Place, SignatureStore, StoreError, Want, What};
+use verimage::core::{Blob, Place, SignatureStore, StoreError, StoreErrorKind, Want, What};
 use verimage::{Digest, ImageRef, Limits, Verimage};
 
 use crate::failure::Failure;
 use crate::plan::ImagePlan;
 use crate::transport;
 
-/// The store of one image, and the name it is asked with.
+/// The store of one image, the name it is asked with, and how much it may send and how long.
 pub(crate) struct Questions {
     store: Arc<dyn SignatureStore>,
     reference: ImageRef,
     limits: Limits,
+    room: Cell<u64>,
+    deadline: Instant,
 }
 
 /// What a reference names at this moment.
@@ -28,7 +32,9 @@ impl Questions {
     pub(crate) fn open(image: &ImagePlan) -> Result<Self, Failure> {
         let engine: Verimage = transport::engine(&image.transport)?;
         let store = engine.store_for(&image.argument.source).map_err(|error| Failure::from(error).about(&image.argument.text))?;
-        Ok(Self { store, reference: image.reference.clone(), limits: engine.limits().clone() })
+        let limits = engine.limits().clone();
+        let deadline = Instant::now() + image.transport.timeout;
+        Ok(Self { store, reference: image.reference.clone(), room: Cell::new(limits.total_bytes), limits, deadline })
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -48,7 +54,12 @@ impl Questions {
     }
 
     pub(crate) async fn ask(&self, want: &Want) -> Result<Vec<Blob>, StoreError> {
-        self.store.fetch(&self.reference, want).await
+        let bounded = Want { max_bytes: want.max_bytes.min(self.room.get()), ..want.clone() };
+        let late = |_| StoreError::new(StoreErrorKind::DeadlineExceeded, "no answer in time");
+        let blobs = timeout_at(self.deadline, self.store.fetch(&self.reference, &bounded)).await.map_err(late)??;
+        let size = blobs.iter().map(|blob| blob.bytes().len() as u64).sum();
+        self.room.set(self.room.get().saturating_sub(size));
+        Ok(blobs)
     }
 
     pub(crate) async fn ask_one(&self, want: &Want) -> Result<Blob, StoreError> {

@@ -27,13 +27,7 @@ pub(crate) fn run(arguments: &CodesArguments, console: &mut Console) -> Result<E
 }
 
 fn rows() -> impl Iterator<Item = Row> {
-    Code::ALL.iter().map(|code| Row {
-        code: *code,
-        class: code.class(),
-        rank: code.rank(),
-        meaning: code.meaning(),
-        remedy: code.remedy(),
-    })
+    Code::ALL.iter().map(|code| Row { code: *code, class: code.class(), rank: code.rank(), meaning: code.meaning(), remedy: code.remedy() })
 }
 
 fn page() -> Page {

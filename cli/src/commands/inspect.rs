@@ -171,8 +171,7 @@ async fn attachment(questions: &Questions, holds: &'static str, want: &Want) -> 
 
 async fn referrers(questions: &Questions, digest: &Digest) -> Referrers {
     let want = questions.want(Place::Image, What::Referrers { subject: digest.clone(), artifact_type: None });
-    let mut referrers =
-        Referrers { place: questions.describe(&want), finding: Finding::Found, manifests: Vec::new(), left_out: 0 };
+    let mut referrers = Referrers { place: questions.describe(&want), finding: Finding::Found, manifests: Vec::new(), left_out: 0 };
     let pages = match questions.ask(&want).await {
         Ok(pages) => pages,
         Err(error) => return Referrers { finding: Finding::of(&error), ..referrers },

@@ -10,12 +10,7 @@ use crate::output::{Console, harmless};
 use crate::plan::ImagePlan;
 use crate::render::json;
 
-pub(crate) async fn run(
-    image: &ImagePlan,
-    signatures: Option<Repository>,
-    format: Format,
-    console: &mut Console,
-) -> Result<Exit, Failure> {
+pub(crate) async fn run(image: &ImagePlan, signatures: Option<Repository>, format: Format, console: &mut Console) -> Result<Exit, Failure> {
     let digest = match image.reference.digest() {
         Some(digest) => digest.clone(),
         None => Questions::open(image)?.resolve().await?.digest,

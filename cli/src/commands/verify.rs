@@ -68,7 +68,8 @@ async fn judge(
 }
 
 async fn replay(file: &Path, options: &Replayed, image: Option<ImageRef>, policy: &Policy) -> Result<Verdict, Failure> {
-    let transcript = Transcript::parse(&read_transcript(file)?).map_err(|error| Failure::usage(format!("`{}`: {error}", file.display())))?;
+    let transcript =
+        Transcript::parse(&read_transcript(file)?).map_err(|error| Failure::usage(format!("`{}`: {error}", file.display())))?;
     if let Some(image) = image.map(|image| image.with_default_tag().to_string()).filter(|image| image != transcript.image()) {
         return Err(Failure::usage(format!("`{}` is a recording of {}, not of {image}", file.display(), transcript.image())));
     }
@@ -134,8 +135,9 @@ impl Report {
     /// An image that could not even be asked about: the others are still judged.
     fn add_unasked(&mut self, image: &str, error: Error, console: &mut Console) -> Result<(), Failure> {
         let failure = Failure::from(error).about(image);
-        self.score.unasked += 1;
-        self.exit = self.exit.max(failure.exit());
+        let exit = failure.exit();
+        *(if exit == Exit::Inconclusive { &mut self.score.unknown } else { &mut self.score.unasked }) += 1;
+        self.exit = self.exit.max(exit);
         Ok(console.complain(&render::failure::page(&failure))?)
     }
 

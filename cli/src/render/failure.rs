@@ -1,6 +1,6 @@
 //! Why there is no answer, for people: what is wrong, where, and what to do.
 
-use verimage::PolicyError;
+use verimage::{Code, PolicyError};
 
 use crate::failure::Failure;
 use crate::output::{Page, Tone};
@@ -40,17 +40,18 @@ fn advice(page: &mut Page, hint: Option<&str>) {
 /// Code and message, then file, line, column and the line itself with a mark below the place.
 fn policy(page: &mut Page, error: &PolicyError, text: Option<&str>) {
     headline(page, &format!("{}: {}", error.code, error.message));
-    let margin = error.location.map_or(1, |(line, _)| line.to_string().len());
     match (&error.file, error.location) {
-        (Some(file), Some((line, column))) => arrow(page, margin, &format!("{file}:{line}:{column}")),
-        (Some(file), None) => arrow(page, margin, file),
+        (Some(file), Some((line, column))) => arrow(page, line.to_string().len(), &format!("{file}:{line}:{column}")),
+        (Some(_), None) => {}
         (None, _) if error.pointer.is_empty() => {}
-        (None, _) => arrow(page, margin, &error.pointer),
+        (None, _) => arrow(page, 1, &error.pointer),
     }
     if let (Some(text), Some((line, column))) = (text, error.location) {
         excerpt(page, text, (line, column), &error.pointer);
     }
-    advice(page, Some(error.hint.as_deref().unwrap_or(error.code.remedy())));
+    // The remedy of `policy-invalid` says no more than the message and the mark.
+    let remedy = (error.code != Code::PolicyInvalid).then(|| error.code.remedy());
+    advice(page, error.hint.as_deref().or(remedy));
 }
 
 fn arrow(page: &mut Page, margin: usize, place: &str) {
@@ -67,8 +68,9 @@ fn excerpt(page: &mut Page, text: &str, (line, column): (usize, usize), pointer:
     let margin = line.to_string().len();
     page.line([(Tone::Faint, format!("{:margin$} |", "").as_str())]);
     page.line([(Tone::Faint, format!("{line} | ").as_str()), (Tone::Plain, quoted.as_str())]);
-    let mark = format!("{:width$}^ ", "", width = column - start);
-    page.line([(Tone::Faint, format!("{:margin$} | ", "").as_str()), (Tone::Bad, mark.as_str()), (Tone::Faint, pointer)]);
+    let mark = format!("{:width$}^", "", width = column - start);
+    let pointer = if pointer.is_empty() { String::new() } else { format!(" {pointer}") };
+    page.line([(Tone::Faint, format!("{:margin$} | ", "").as_str()), (Tone::Bad, mark.as_str()), (Tone::Faint, pointer.as_str())]);
 }
 
 #[cfg(test)]

@@ -43,7 +43,13 @@ pub(crate) fn summary(summary: &Summary) -> Page {
 pub(crate) fn explanation(explanation: &Explanation) -> Page {
     let mut page = Page::default();
     page.line([(Tone::Strong, explanation.image.as_str()), (Tone::Plain, format!(" under {}", explanation.policy).as_str())]);
-    explanation.rules.iter().for_each(|rule| fate(&mut page, rule));
+    let (others, matching): (Vec<&RuleFate>, Vec<&RuleFate>) = explanation.rules.iter().partition(|rule| rule.fate == Fate::NoMatch);
+    matching.iter().for_each(|rule| fate(&mut page, rule));
+    match others.len() {
+        0 => {}
+        1 => page.line([(Tone::Faint, "  1 rule does not match")]),
+        count => page.line([(Tone::Faint, format!("  {count} rules do not match").as_str())]),
+    }
     let has = |fate: Fate| explanation.rules.iter().any(|rule| rule.fate == fate);
     if has(Fate::Ambiguous) {
         page.line([(Tone::Bad, "denied with policy-ambiguous: make one of the patterns narrower")]);

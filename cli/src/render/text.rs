@@ -48,7 +48,8 @@ fn headline(page: &mut Page, verdict: &Verdict, title: &str) {
 
 fn kind(verdict: &Verdict) -> String {
     let subject = &verdict.subject;
-    let words: Vec<&str> = subject.kind.as_deref().filter(|kind| *kind != "manifest").into_iter().chain(subject.platform.as_deref()).collect();
+    let words: Vec<&str> =
+        subject.kind.as_deref().filter(|kind| *kind != "manifest").into_iter().chain(subject.platform.as_deref()).collect();
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }
 

@@ -1,6 +1,5 @@
 //! What `inspect` found, as a tree.
 
-
 use crate::commands::{Attachment, Bundle, Finding, Inspection, Layer, Payload, Referrer, Referrers};
 use crate::output::{Page, Tone};
 

@@ -1,0 +1,137 @@
+//! The native policy file: where errors point, where keys come from, and that every field of a cosign leaf counts.
+
+use std::path::{Path, PathBuf};
+
+use verimage::{Code, Decision, FolderMaterial, ImageSource, PolicyError, PolicyLoader, Request, Verdict, Verimage};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign")
+}
+
+fn load(text: &str) -> Result<verimage::Policy, PolicyError> {
+    PolicyLoader::new().load_text(text, "policy.yaml", &FolderMaterial::new(Some(fixtures().join("keys"))))
+}
+
+fn error(text: &str) -> PolicyError {
+    load(text).unwrap_err()
+}
+
+fn judge(layout: &str, text: &str) -> Verdict {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let engine = Verimage::builder().offline().build().unwrap();
+    let mut request = Request::new(ImageSource::parse(&format!("oci:{}:v1", fixtures().join("layouts").join(layout).display())).unwrap());
+    request.name = Some("registry.example/demo/app:v1".parse().unwrap());
+    runtime.block_on(engine.run(&request, &load(text).unwrap())).unwrap().verdict
+}
+
+const HEAD: &str = "apiVersion: verimage/v1\nkind: ImagePolicy\n";
+
+fn policy(key: &str, leaf: &str) -> String {
+    format!(
+        "{HEAD}trust:\n  demo: {{ publicKey: {key} }}\nrules:\n- name: demo\n  images: [\"**/**\"]\n  require: {{ cosign: {{ key: demo{leaf} }} }}\n"
+    )
+}
+
+#[test]
+fn errors_name_line_column_pointer_and_what_to_do() {
+    let unknown = error(&policy("{ file: p256.pub }", ", transparancy: none"));
+    assert_eq!((unknown.code, unknown.location.map(|(line, _)| line)), (Code::PolicyInvalid, Some(8)));
+    assert!(unknown.pointer.starts_with("/rules/0/require/cosign") && unknown.message.contains("`transparency`"), "{unknown}");
+    let undefined = error(&policy("{ file: p256.pub }", "").replace("key: demo", "key: demon"));
+    assert_eq!((undefined.code, undefined.pointer.as_str()), (Code::PolicyUndefinedName, "/rules/0/require/cosign/key"));
+    assert!(undefined.hint.is_some() && undefined.location == Some((8, 29)), "{undefined}");
+    let unused = error(&policy("{ file: p256.pub }", "").replace("rules:", "  other: { publicKey: { file: p384.pub } }\nrules:"));
+    assert_eq!((unused.code, unused.pointer.as_str()), (Code::PolicyInvalid, "/trust/other"));
+    let duplicate = error(&(policy("{ file: p256.pub }", "") + "rules: []\n"));
+    assert_eq!((duplicate.code, duplicate.location.map(|(line, _)| line)), (Code::PolicyInvalid, Some(9)));
+    let cut = error("apiVersion: verimage/v1\nkind: [");
+    assert!(cut.location.is_some());
+}
+
+#[test]
+fn what_is_not_supported_says_so() {
+    for (leaf, pointer) in
+        [(", keyless: {}", "keyless"), (", certificate: {}", "certificate"), (", sct: none", "sct"), (", format: any", "format")]
+    {
+        let refused = error(&policy("{ file: p256.pub }", leaf));
+        assert_eq!((refused.code, refused.pointer), (Code::PolicyUnsupportedField, format!("/rules/0/require/cosign/{pointer}")));
+    }
+    let attestations = error(&(policy("{ file: p256.pub }", "") + "  attestations: []\n"));
+    assert_eq!((attestations.code, attestations.pointer.as_str()), (Code::PolicyUnsupportedField, "/rules/0/attestations"));
+    for foreign in [
+        r#"{"default": [{"type": "reject"}]}"#,
+        r#"{"version": "1.0", "trustPolicies": []}"#,
+        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\n",
+        "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\n",
+    ] {
+        assert_eq!(error(foreign).code, Code::PolicyUnsupportedField, "{foreign}");
+    }
+    assert_eq!(error("just: text").code, Code::PolicyInvalid);
+    assert_eq!(error(&HEAD.replace("v1", "v2")).code, Code::PolicyInvalid);
+}
+
+#[test]
+fn keys_come_from_text_files_and_references() {
+    let pem = std::fs::read_to_string(fixtures().join("keys/p256.pub")).unwrap();
+    let quoted = format!("{{ pem: {} }}", serde_json::to_string(&pem).unwrap());
+    for key in ["{ file: p256.pub }", quoted.as_str()] {
+        assert_eq!(judge("p256", &policy(key, ", transparency: none")).decision, Decision::Allow, "{key}");
+    }
+    assert_eq!(error(&policy("{ ref: \"env://VERIMAGE_TEST_UNSET\" }", "")).pointer, "/trust/demo/publicKey/ref");
+    assert_eq!(error(&policy("{ ref: \"k8s://a/b\" }", "")).pointer, "/trust/demo/publicKey/ref");
+    assert_eq!(error(&policy("{ file: absent.pub }", "")).pointer, "/trust/demo/publicKey/file");
+    assert_eq!(error(&policy("{ file: p256.pub, pem: x }", "")).pointer, "/trust/demo/publicKey");
+    assert_eq!(error(&policy("{}", "")).pointer, "/trust/demo/publicKey");
+    assert_eq!(error(&policy("{ pem: \"no key\" }", "")).pointer, "/rules/0/require/cosign/key");
+    let nowhere = PolicyLoader::new().load_text(&policy("{ file: p256.pub }", ""), "text", &FolderMaterial::new(None)).unwrap_err();
+    assert!(nowhere.message.contains("relative"), "{nowhere}");
+}
+
+/// `env://` in a process of its own, because the environment belongs to all tests of this one.
+#[test]
+fn a_key_from_the_environment() {
+    let pem = std::fs::read_to_string(fixtures().join("keys/p256.pub")).unwrap();
+    let mut case = std::process::Command::new(env!("CARGO_BIN_EXE_verimage-case"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.yaml");
+    std::fs::write(&file, policy("{ ref: \"env://VERIMAGE_TEST_KEY\" }", ", transparency: none")).unwrap();
+    let question = serde_json::json!({"kind": "policy-parse", "files": {"policy": file}, "params": {"policy_kind": "native"}});
+    for (value, status) in [(Some(pem), 0), (None, 1)] {
+        case.env_remove("VERIMAGE_TEST_KEY").envs(value.map(|pem| ("VERIMAGE_TEST_KEY", pem)));
+        let mut child = case.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), question.to_string().as_bytes()).unwrap();
+        drop(child.stdin.take());
+        assert_eq!(child.wait().unwrap().code(), Some(status));
+    }
+}
+
+#[test]
+fn every_field_of_a_cosign_leaf_counts() {
+    let none = ", transparency: none";
+    let outcome = |layout: &str, key: &str, leaf: &str| {
+        let verdict = judge(layout, &policy(key, leaf));
+        (verdict.decision, verdict.code)
+    };
+    let deny = |code: &str| (Decision::Deny, Some(code.to_owned()));
+    let allow = (Decision::Allow, None);
+    assert_eq!(outcome("p256", "{ file: p256.pub }", none), allow);
+    assert_eq!(outcome("p256", "{ file: rsa2048.pub }", none), deny("signature-invalid"));
+    assert_eq!(outcome("p256", "{ file: p256.pub }", ""), deny("log-missing"));
+    assert_eq!(outcome("p256", "{ file: p256.pub }", ", transparency: required"), deny("log-missing"));
+    assert_eq!(outcome("openssl-p384-sha256", "{ file: p384.pub }", none), allow);
+    assert_eq!(outcome("openssl-p384-sha256", "{ file: p384.pub, hash: sha256 }", none), allow);
+    assert_eq!(outcome("openssl-p384-sha256", "{ file: p384.pub, hash: sha384 }", none), deny("signature-invalid"));
+    assert_eq!(outcome("openssl-p384-sha384", "{ file: p384.pub, hash: sha384 }", none), allow);
+    assert_eq!(outcome("openssl-p521-sha512", "{ file: p521.pub, hash: sha512 }", none), allow);
+    assert_eq!(outcome("p256", "{ file: p256.pub }", &format!("{none}, annotations: {{ team: core }}")), deny("annotation-mismatch"));
+    assert_eq!(outcome("p256", "{ file: p256.pub }", &format!("{none}, reference: repository")), deny("reference-mismatch"));
+    assert_eq!(outcome("identity", "{ file: p256.pub }", &format!("{none}, reference: repository")), allow);
+    assert_eq!(error(&policy("{ file: p256.pub }", ", scheme: rsa-pss")).pointer, "/rules/0/require/cosign/scheme");
+    assert_eq!(error(&policy("{ file: ed25519.pub, hash: sha256 }", "")).pointer, "/rules/0/require/cosign/key");
+    let prefixed = policy("{ file: p256.pub }", ", transparency: none, stores: [s]") + "stores: { s: { type: tag, tagPrefix: signed- } }\n";
+    assert_eq!(judge("p256", &prefixed).code.as_deref(), Some("signature-not-found"));
+    let plain = prefixed.replace(", tagPrefix: signed-", "");
+    assert_eq!(judge("p256", &plain).decision, Decision::Allow);
+    let elsewhere = prefixed.replace("tagPrefix: signed-", "repository: registry.example/elsewhere");
+    assert_eq!(judge("p256", &elsewhere).code.as_deref(), Some("store-unavailable"));
+}
