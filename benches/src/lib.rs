@@ -42,7 +42,12 @@ impl Scenario {
         let limits = Limits::default();
         let context = Context::new(Timestamp::UNIX_EPOCH, &limits);
         let mut session = Session::new(&self.policy, self.image.clone(), None);
-        while let Progress::Fetch(wants) = session.step(&context) {
+        loop {
+            let wants = match session.step(&context) {
+                Progress::Fetch(wants) => wants,
+                Progress::Pause => continue,
+                Progress::Done(_) => return,
+            };
             let answers: Vec<Answer> = wants.into_iter().map(|want| Answer { result: self.fetch(&want), want }).collect();
             self.answers.extend(answers.iter().cloned());
             session.supply(answers, &context);
@@ -66,6 +71,7 @@ impl Scenario {
         loop {
             match session.step(&context) {
                 Progress::Done(verdict) => return verdict.decision,
+                Progress::Pause => {}
                 Progress::Fetch(wants) => {
                     session.supply(self.answers.iter().filter(|answer| wants.contains(&answer.want)).cloned().collect(), &context)
                 }

@@ -95,15 +95,7 @@ impl From<Error> for Failure {
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
-        match error {
-            // What cannot be read is not known to be wrong.
-            SourceError::Layout(error) => Self::Unknown {
-                code: Code::StoreUnavailable,
-                message: error.to_string(),
-                hint: "check the path; a layout has the files `oci-layout` and `index.json` and the folder `blobs`".to_owned(),
-            },
-            other => Self::usage(other.to_string()),
-        }
+        Self::usage(error.to_string())
     }
 }
 

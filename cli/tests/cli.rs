@@ -62,8 +62,8 @@ fn commands_say_what_their_snapshots_say() {
         "inconclusive-limit" "verify oci:tests/fixtures/cosign/layouts/attack-too-many-layers:v1 --as registry.example/demo/app:v1 --policy tests/fixtures/cosign/cases/attack-too-many-layers/policy.yaml";
         "inconclusive-offline" "verify registry.example/demo/app:v1 --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline";
         "inconclusive-separate-offline" "verify oci:tests/fixtures/cosign/layouts/separate:v1 --as registry.example/demo/app:v1 --policy tests/fixtures/cosign/cases/separate/policy.yaml --offline";
-        "inconclusive-no-layout" "verify oci:tests/fixtures/cosign/layouts --policy tests/fixtures/cosign/cases/p256/policy.yaml";
-        "inconclusive-broken-layout" "verify oci:tests/fixtures/cosign/layouts/attack-broken-index:v1 --policy tests/fixtures/cosign/cases/p256/policy.yaml --format json";
+        "inconclusive-no-layout" "verify --as registry.example/demo/app:v1 --at 2026-01-01T00:00:00Z oci:tests/fixtures/cosign/layouts --policy tests/fixtures/cosign/cases/p256/policy.yaml";
+        "inconclusive-broken-layout" "verify --as registry.example/demo/app:v1 --at 2026-01-01T00:00:00Z oci:tests/fixtures/cosign/layouts/attack-broken-index:v1 --policy tests/fixtures/cosign/cases/p256/policy.yaml --format json";
 
         // Several images: a denial counts more than not knowing, and that more than a pass.
         "several-allowed" "verify oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/annotations:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog";

@@ -52,6 +52,7 @@ pub fn session(data: &[u8]) {
         let verdict = loop {
             match session.step(&context) {
                 Progress::Done(verdict) => break verdict,
+                Progress::Pause => {}
                 Progress::Fetch(wants) => {
                     let answers = wants.into_iter().map(|want| verimage_core::Answer { result: replay.answer(&want), want }).collect();
                     session.supply(answers, &context);

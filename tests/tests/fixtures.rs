@@ -79,7 +79,6 @@ async fn judge(root: &Path, folder: &Path, case: &Case, crypto: CryptoSet) -> Ex
     request.at = Some("2026-01-01T00:00:00Z".parse().unwrap());
     let verification = match engine.run(&request, &policy).await {
         Ok(verification) => verification,
-        Err(verimage::Error::Source(verimage::SourceError::Layout(_))) => return refused("inconclusive", "store-unavailable"),
         Err(error) => return refused("error", error.code()),
     };
     let mut again = verimage::Replayed::default();

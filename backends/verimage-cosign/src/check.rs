@@ -52,6 +52,7 @@ impl Verifier for CosignVerifier {
             expectation: self.expectation.clone(),
             subject: subject.clone(),
             stage: Stage::Start,
+            tried: 0,
             reports: Vec::new(),
         })
     }
@@ -69,6 +70,8 @@ struct CosignCheck {
     expectation: Arc<Expectation>,
     subject: Subject,
     stage: Stage,
+    /// Signatures that were looked at, of all stores together.
+    tried: usize,
     reports: Vec<SignatureReport>,
 }
 
@@ -90,7 +93,13 @@ struct Candidate {
 impl Check for CosignCheck {
     fn step(&mut self, answers: &[Answer], context: &Context<'_>) -> Step {
         match std::mem::replace(&mut self.stage, Stage::Manifests) {
-            Stage::Start => Step::Fetch(discover::signature_manifests(&self.stores, self.subject.digest(), context.limits)),
+            Stage::Start => match discover::signature_manifests(&self.stores, &self.subject, context.limits) {
+                Ok(wants) => Step::Fetch(wants),
+                Err((place, failure)) => {
+                    self.report(&place, 0, Err(failure));
+                    self.done()
+                }
+            },
             Stage::Manifests => {
                 let candidates = answers.iter().flat_map(|answer| self.read_candidates(answer, context)).collect();
                 self.next_batch(candidates)
@@ -142,11 +151,13 @@ impl CosignCheck {
             }
         };
         let limits = context.limits;
-        if manifest.layers.len() > limits.signatures {
-            self.report(&answer.want, limits.signatures, Err(too_many_layers(manifest.layers.len(), limits)));
+        let room = limits.signatures.saturating_sub(self.tried);
+        if manifest.layers.len() > room {
+            self.report(&answer.want, room, Err(too_many_layers(manifest.layers.len(), limits)));
         }
+        self.tried = self.tried.saturating_add(manifest.layers.len().min(room));
         let mut candidates = Vec::new();
-        for (index, layer) in manifest.layers.into_iter().take(limits.signatures).enumerate() {
+        for (index, layer) in manifest.layers.into_iter().take(room).enumerate() {
             match read_layer(&layer, context) {
                 Err(failure) => self.report(&answer.want, index, Err(failure)),
                 Ok(signature) => {
@@ -162,8 +173,10 @@ impl CosignCheck {
         let answer = answers.iter().find(|answer| answer.want == candidate.payload);
         let blob = answer.and_then(|answer| answer.result.as_ref().ok()).and_then(|blobs| blobs.first());
         let blob = blob.ok_or_else(|| {
-            let reason = answer.and_then(|answer| answer.result.as_ref().err()).map_or_else(|| "no answer".to_owned(), ToString::to_string);
-            Failure::new(Code::SignatureNotFound, format!("the payload {} is not there: {reason}", candidate.layer.digest))
+            let error = answer.and_then(|answer| answer.result.as_ref().err());
+            let code = error.map_or(Code::StoreUnavailable, |error| Code::of_store_error(error.kind));
+            let reason = error.map_or_else(|| "there is no answer".to_owned(), ToString::to_string);
+            Failure::new(code, format!("the payload {} is not to be had: {reason}", candidate.layer.digest))
         })?;
         if blob.bytes().len() as u64 != candidate.layer.size {
             return Err(malformed(format!("the payload has {} bytes, its descriptor says {}", blob.bytes().len(), candidate.layer.size)));
@@ -192,7 +205,7 @@ impl Expectation {
             return Err(Failure::new(Code::SubjectMismatch, format!("the signature is for {}, not {}", payload.digest, subject.digest())));
         }
         self.check_annotations(&payload)?;
-        self.check_reference(&payload, subject.reference())?;
+        self.check_reference(&payload, subject)?;
         match self.transparency {
             Transparency::Required => Err(log_missing()),
             Transparency::None => Ok(self.evidence(payload)),
@@ -222,13 +235,14 @@ impl Expectation {
         Ok(())
     }
 
-    fn check_reference(&self, payload: &Payload, image: &ImageRef) -> Result<(), Failure> {
+    fn check_reference(&self, payload: &Payload, subject: &Subject) -> Result<(), Failure> {
+        let image = subject.reference();
         let signed = ImageRef::parse(&payload.docker_reference);
         let same_name = signed.as_ref().is_ok_and(|signed| signed.repository() == image.repository());
         let fits = match self.reference {
             Reference::Off => true,
             Reference::Repository => same_name,
-            Reference::Exact => same_name && signed.is_ok_and(|signed| names_the_same(&signed, image)),
+            Reference::Exact => same_name && signed.is_ok_and(|signed| names_the_same(&signed, subject)),
         };
         let detail = || format!("the signature is for `{}`, not `{image}`", payload.docker_reference.escape_debug());
         if fits { Ok(()) } else { Err(Failure::new(Code::ReferenceMismatch, detail())) }
@@ -246,10 +260,10 @@ impl Expectation {
     }
 }
 
-/// A digest decides where both have one; else the tags do.
-fn names_the_same(signed: &ImageRef, image: &ImageRef) -> bool {
-    match (signed.digest(), image.digest()) {
-        (Some(signed), Some(image)) => signed == image,
-        _ => signed.tag().is_some() && signed.tag() == image.tag(),
+/// A digest in the signed name must be the one that is judged; without one, the tags must be equal.
+fn names_the_same(signed: &ImageRef, subject: &Subject) -> bool {
+    match signed.digest() {
+        Some(digest) => digest == subject.digest(),
+        None => signed.tag().is_some() && signed.tag() == subject.reference().tag(),
     }
 }

@@ -2,26 +2,33 @@
 
 use verimage_core::manifest::{ImageManifest, Manifest};
 use verimage_core::policy::Store;
-use verimage_core::{Digest, Failure, Limits, Tag, Want, What};
+use verimage_core::{Digest, Failure, Limits, Place, Subject, Tag, Want, What};
 
-use crate::failure::malformed;
+use crate::failure::{malformed, no_tag};
 
-/// The tag of the signature manifest in each store.
-pub(crate) fn signature_manifests(stores: &[Store], digest: &Digest, limits: &Limits) -> Vec<Want> {
-    let tag_of = |prefix: &str| Tag::of_digest(digest, prefix, ".sig").ok();
-    let wants = stores.iter().filter_map(|store| match store {
-        Store::Tag { place, prefix } => {
-            let what = What::ManifestByTag(tag_of(prefix)?);
-            Some(Want { place: place.clone(), what, max_bytes: limits.manifest_bytes })
+/// The tag of the signature manifest in each store, each place once.
+pub(crate) fn signature_manifests(stores: &[Store], subject: &Subject, limits: &Limits) -> Result<Vec<Want>, (Want, Failure)> {
+    let mut wants: Vec<Want> = Vec::new();
+    for store in stores {
+        let Store::Tag { place, prefix } = store else { continue };
+        let place = own_place(place, subject);
+        let want = |what| Want { place: place.clone(), what, max_bytes: limits.manifest_bytes };
+        let tag = Tag::of_digest(subject.digest(), prefix, ".sig")
+            .map_err(|_| (want(What::Manifest(subject.digest().clone())), no_tag(subject.digest(), prefix)))?;
+        let want = want(What::ManifestByTag(tag));
+        if !wants.contains(&want) {
+            wants.push(want);
         }
-        _ => None,
-    });
-    wants.fold(Vec::new(), |mut unique, want| {
-        if !unique.contains(&want) {
-            unique.push(want);
-        }
-        unique
-    })
+    }
+    Ok(wants)
+}
+
+/// A store that names the image's own repository is the image's own place.
+fn own_place(place: &Place, subject: &Subject) -> Place {
+    match place {
+        Place::Repository(repository) if *repository == subject.reference().repository() => Place::Image,
+        other => other.clone(),
+    }
 }
 
 /// The payload of one layer of a signature manifest.

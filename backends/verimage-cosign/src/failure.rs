@@ -1,6 +1,6 @@
 //! How this scheme's refusals become codes.
 
-use verimage_core::{Code, Failure, Limits};
+use verimage_core::{Code, Digest, Failure, Limits};
 
 /// A signature, manifest or payload that is not well formed.
 pub(crate) fn malformed(detail: impl Into<String>) -> Failure {
@@ -9,7 +9,10 @@ pub(crate) fn malformed(detail: impl Into<String>) -> Failure {
 
 /// More layers than are looked at.
 pub(crate) fn too_many_layers(found: usize, limits: &Limits) -> Failure {
-    Failure::new(Code::LimitExceeded, format!("the signature manifest has {found} layers, the first {} were tried", limits.signatures))
+    Failure::new(
+        Code::LimitExceeded,
+        format!("the signature manifest has {found} layers; of all stores together {} are tried", limits.signatures),
+    )
 }
 
 /// A payload that says it is larger than is read.
@@ -25,4 +28,10 @@ pub(crate) fn log_missing() -> Failure {
 /// A layer that is something else than a signature.
 pub(crate) fn foreign_layer(media_type: &str) -> Failure {
     Failure::new(Code::SignatureNotFound, format!("the layer is a `{}`, not a cosign payload", media_type.escape_debug()))
+}
+
+/// A digest whose signature tag would be longer than tags are.
+pub(crate) fn no_tag(digest: &Digest, prefix: &str) -> Failure {
+    let detail = format!("cosign's tag `{prefix}{}-….sig` would be longer than a tag may be", digest.algorithm().name());
+    Failure::new(Code::SignatureNotFound, detail)
 }

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
+use tar::EntryType;
 use verimage_core::{Digest, StoreError};
 
 use crate::LayoutError;
@@ -47,9 +48,12 @@ impl Files {
             if count >= MAX_ARCHIVE_ENTRIES {
                 return Err(LayoutError::Malformed(format!("the archive has more than {MAX_ARCHIVE_ENTRIES} entries")));
             }
-            let Some(name) = plain_name(&entry.path().map_err(unreadable)?) else { continue };
-            if !entry.header().entry_type().is_file() {
-                continue;
+            let name = plain_name(&entry.path().map_err(unreadable)?)
+                .ok_or_else(|| LayoutError::Malformed("the archive has a name that leads out of it".to_owned()))?;
+            match entry.header().entry_type() {
+                EntryType::Regular => {}
+                EntryType::Directory | EntryType::XGlobalHeader => continue,
+                _ => return Err(LayoutError::Malformed(format!("`{}` in the archive is no plain file", name.escape_debug()))),
             }
             let extent = Extent { start: entry.raw_file_position(), size: entry.size() };
             if entries.insert(name.clone(), extent).is_some() {

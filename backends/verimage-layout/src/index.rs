@@ -33,8 +33,12 @@ impl Entry {
         self.annotations.get(NAME).map(String::as_str)
     }
 
-    fn is_called(&self, name: &str) -> bool {
-        self.name().is_some_and(|own| own == name || own.rsplit_once(':').is_some_and(|(_, tag)| tag == name))
+    fn is_named(&self, name: &str) -> bool {
+        self.name() == Some(name)
+    }
+
+    fn is_tagged(&self, tag: &str) -> bool {
+        self.name().and_then(|own| own.rsplit_once(':')).is_some_and(|(_, own)| own == tag)
     }
 
     fn kind(&self) -> Option<&str> {
@@ -76,8 +80,18 @@ impl LayoutIndex {
         &self.manifests
     }
 
-    pub(crate) fn named(&self, name: &str) -> Option<&Entry> {
-        self.manifests.iter().find(|entry| entry.is_called(name))
+    /// The entry of this name: the whole name before the part behind the last colon. Two that fit equally are refused,
+    /// because other tools could take the other.
+    pub(crate) fn named(&self, name: &str) -> Result<Option<&Entry>, StoreError> {
+        for fits in [Entry::is_named, Entry::is_tagged] {
+            let mut found = self.manifests.iter().filter(|entry| fits(entry, name));
+            match (found.next(), found.next()) {
+                (Some(_), Some(_)) => return Err(StoreError::unavailable(format!("the layout has `{name}` twice"))),
+                (Some(entry), None) => return Ok(Some(entry)),
+                (None, _) => {}
+            }
+        }
+        Ok(None)
     }
 
     /// The signatures in a layout by `cosign save`, if `tag` is the signature tag of its only image.
@@ -92,9 +106,10 @@ impl LayoutIndex {
             Selector::Only => self
                 .only(Entry::is_image)
                 .map_err(|count| StoreError::not_found(format!("the layout has {count} images; name one of {}", self.names().join(", ")))),
-            Selector::Name(name) => self
-                .named(name)
-                .ok_or_else(|| StoreError::not_found(format!("the layout has no `{name}`; it has {}", self.names().join(", ")))),
+            Selector::Name(name) => {
+                let absent = || StoreError::not_found(format!("the layout has no `{name}`; it has {}", self.names().join(", ")));
+                self.named(name)?.ok_or_else(absent)
+            }
             Selector::Digest(digest) => self
                 .manifests
                 .iter()

@@ -85,14 +85,16 @@ impl Inner {
     }
 
     fn tagged(&self, tag: &Tag) -> Result<&Entry, StoreError> {
-        self.index
-            .named(tag.as_str())
-            .or_else(|| self.index.saved_by_cosign(tag))
-            .ok_or_else(|| StoreError::not_found(format!("the layout has no `{tag}`")))
+        let absent = || StoreError::not_found(format!("the layout has no `{tag}`"));
+        self.index.named(tag.as_str())?.or_else(|| self.index.saved_by_cosign(tag)).ok_or_else(absent)
     }
 
+    /// A manifest that the index lists and that is not there is a damaged layout, not an absent signature.
     fn manifest(&self, entry: &Entry, max_bytes: u64) -> Result<Vec<Blob>, StoreError> {
-        self.blob(&entry.digest, max_bytes)
+        self.blob(&entry.digest, max_bytes).map_err(|error| match error.kind {
+            StoreErrorKind::NotFound => StoreError::unavailable(format!("the index lists {}, but it is not there", entry.digest)),
+            _ => error,
+        })
     }
 
     fn blob(&self, digest: &Digest, max_bytes: u64) -> Result<Vec<Blob>, StoreError> {

@@ -190,8 +190,7 @@ fn archives_that_lie_do_not_open_or_do_not_reach_out() {
         }
     }
     builder.finish().unwrap();
-    let store = LayoutStore::open_archive(&file, Selector::Only).unwrap();
-    assert_eq!(kind(fetch(&store, What::Resolve, 4096)), Some(StoreErrorKind::NotFound));
+    assert!(LayoutStore::open_archive(&file, Selector::Only).is_err(), "other tools would follow the link");
 }
 
 #[test]
@@ -201,4 +200,24 @@ fn an_archive_cut_short_is_unavailable_not_absent() {
     let store = LayoutStore::open_archive(&file, Selector::Only).unwrap();
     fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(3 * 512).unwrap();
     assert_eq!(kind(fetch(&store, What::Resolve, 4096)), Some(StoreErrorKind::Unavailable));
+}
+
+#[test]
+fn a_name_that_two_entries_could_mean_is_refused() {
+    let other = br#"{"schemaVersion":2,"manifests":[]}"#;
+    let name = |name: &str| format!(r#""org.opencontainers.image.ref.name":"{name}""#);
+    let fetch_v1 = |first: &str, second: &str| {
+        let entries = [entry(IMAGE, &name(first)), entry(other, &name(second))].join(",");
+        let folder = Draft::new(&entries).with_blob(IMAGE).with_blob(other).folder();
+        fetch(&LayoutStore::open_folder(folder.path(), Selector::Name("v1".into())).unwrap(), What::Resolve, 4096)
+    };
+    assert_eq!(fetch_v1("x:v1", "v1"), Ok(vec![Blob::new(other.as_slice())]), "the whole name goes before its end");
+    assert_eq!(kind(fetch_v1("x:v1", "y:v1")), Some(StoreErrorKind::Unavailable));
+    assert_eq!(kind(fetch_v1("v1", "v1")), Some(StoreErrorKind::Unavailable));
+}
+
+#[test]
+fn a_listed_manifest_that_is_missing_is_no_absence() {
+    let folder = Draft::new(&entry(IMAGE, r#""org.opencontainers.image.ref.name":"v1""#)).folder();
+    assert_eq!(kind(fetch(&open(folder.path()).unwrap(), What::Resolve, 4096)), Some(StoreErrorKind::Unavailable));
 }

@@ -31,7 +31,7 @@ pub(crate) struct Resolved {
 impl Questions {
     pub(crate) fn open(image: &ImagePlan) -> Result<Self, Failure> {
         let engine: Verimage = transport::engine(&image.transport)?;
-        let store = engine.store_for(&image.argument.source).map_err(|error| Failure::from(error).about(&image.argument.text))?;
+        let store = engine.store_for(&image.argument.source);
         let limits = engine.limits().clone();
         let deadline = Instant::now() + image.transport.timeout;
         Ok(Self { store, reference: image.reference.clone(), room: Cell::new(limits.total_bytes), limits, deadline })

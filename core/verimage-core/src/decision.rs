@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::code::Code;
 use crate::leaf::Leaf;
 use crate::policy::{Distinct, Requirement};
-use crate::report::Signer;
+use crate::report::{Failure, Signer};
 
 /// The answer to "may this image run".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -32,22 +33,29 @@ impl Decision {
 }
 
 /// What a node of the tree came to so far.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
+    /// `None` while it is open.
     pub(crate) decision: Option<Decision>,
+    /// Why not; of the node's own children, the one that came furthest.
+    pub(crate) failure: Option<Failure>,
     /// The sets of signers that can stand for this node, each sufficient on its own.
-    alternatives: Vec<Vec<Signer>>,
+    pub(crate) alternatives: Vec<Vec<Signer>>,
 }
 
 /// Evaluates `node` over its leaves, which stand in `leaves` in the order of the tree, and releases the leaves that
 /// can no longer change it.
 pub(crate) fn evaluate(node: &Requirement, leaves: &mut [Leaf], all_evidence: bool) -> Outcome {
     let outcome = match node {
-        Requirement::Signed { .. } => return leaf_outcome(leaves),
-        Requirement::InsecureAllow { .. } => Outcome { decision: Some(Decision::Allow), alternatives: vec![Vec::new()] },
-        Requirement::Deny { .. } => Outcome { decision: Some(Decision::Deny), alternatives: Vec::new() },
+        Requirement::Signed { .. } => return leaves.first().map(leaf_outcome).unwrap_or_default(),
+        Requirement::InsecureAllow { .. } => Outcome { decision: Some(Decision::Allow), failure: None, alternatives: vec![Vec::new()] },
+        Requirement::Deny { reason, .. } => denied(Failure::new(Code::PolicyRejects, reason.clone())),
         Requirement::AllOf(children) => all_of(&children_of(children, leaves, all_evidence)),
         Requirement::AnyOf(children) => any_of(children_of(children, leaves, all_evidence)),
-        Requirement::Threshold { count, distinct, of } => threshold(*count, *distinct, &children_of(of, leaves, all_evidence)),
+        Requirement::Threshold { count, distinct, of } => {
+            let every_signer = all_evidence || *distinct == Distinct::Signer;
+            threshold(*count, *distinct, &children_of(of, leaves, every_signer))
+        }
     };
     if outcome.decision.is_some() && !all_evidence {
         leaves.iter_mut().for_each(Leaf::release);
@@ -64,9 +72,16 @@ pub(crate) fn leaf_count(node: &Requirement) -> usize {
     }
 }
 
-fn leaf_outcome(leaves: &[Leaf]) -> Outcome {
-    let Some(leaf) = leaves.first() else { return Outcome { decision: Some(Decision::Deny), alternatives: Vec::new() } };
-    Outcome { decision: leaf.decision(), alternatives: leaf.signers().map(|signer| vec![signer.clone()]).collect() }
+fn denied(failure: Failure) -> Outcome {
+    Outcome { decision: Some(Decision::Deny), failure: Some(failure), alternatives: Vec::new() }
+}
+
+fn leaf_outcome(leaf: &Leaf) -> Outcome {
+    let mut signers: Vec<Signer> = leaf.signers().cloned().collect();
+    signers.sort();
+    signers.dedup();
+    let alternatives = signers.into_iter().take(MAX_ALTERNATIVES).map(|signer| vec![signer]).collect();
+    Outcome { decision: leaf.decision(), failure: leaf.result().and_then(|result| result.failure.clone()), alternatives }
 }
 
 fn children_of(children: &[Requirement], leaves: &mut [Leaf], all_evidence: bool) -> Vec<Outcome> {
@@ -87,7 +102,8 @@ fn all_of(children: &[Outcome]) -> Outcome {
     } else {
         children.iter().map(|child| child.decision).collect::<Option<Vec<_>>>().map(Decision::all)
     };
-    Outcome { decision, alternatives: children.iter().fold(vec![Vec::new()], |sets, child| combine(&sets, &child.alternatives)) }
+    let alternatives = children.iter().fold(vec![Vec::new()], |sets, child| combine(&sets, &child.alternatives));
+    Outcome { decision, failure: furthest(children, decision), alternatives }
 }
 
 fn any_of(children: Vec<Outcome>) -> Outcome {
@@ -96,67 +112,125 @@ fn any_of(children: Vec<Outcome>) -> Outcome {
     } else {
         children.iter().map(|child| child.decision).collect::<Option<Vec<_>>>().map(Decision::any)
     };
+    let failure = furthest(&children, decision);
     let allowed = children.into_iter().filter(|child| child.decision == Some(Decision::Allow));
-    Outcome { decision, alternatives: allowed.flat_map(|child| child.alternatives).take(MAX_ALTERNATIVES).collect() }
+    Outcome { decision, failure, alternatives: bounded(allowed.flat_map(|child| child.alternatives)) }
 }
 
 fn threshold(count: usize, distinct: Distinct, children: &[Outcome]) -> Outcome {
     let number = |wanted: Option<Decision>| children.iter().filter(|child| child.decision == wanted).count();
     let allowed: Vec<&Outcome> = children.iter().filter(|child| child.decision == Some(Decision::Allow)).collect();
-    let allows = match distinct {
-        Distinct::Entry => allowed.len(),
-        Distinct::Signer => distinct_signers(&allowed),
-    };
+    let credited = Credits::of(&allowed, distinct, count);
     let (open, unknown) = (number(None), number(Some(Decision::Inconclusive)));
-    let decision = if allows >= count {
+    let decision = if credited.most >= count {
         Some(Decision::Allow)
     } else if allowed.len() + unknown + open < count {
         Some(Decision::Deny)
     } else if open > 0 {
         None
-    } else if allows + unknown >= count {
+    } else if credited.most + unknown >= count {
         Some(Decision::Inconclusive)
     } else {
         Some(Decision::Deny)
     };
-    let everyone = allowed.iter().flat_map(|child| child.alternatives.iter().flatten()).cloned().collect();
-    Outcome { decision, alternatives: vec![everyone] }
+    let failure = match decision {
+        Some(Decision::Deny) if !allowed.is_empty() => Some(too_few(count, &allowed)),
+        _ => furthest(children, decision),
+    };
+    Outcome { decision, failure, alternatives: bounded(credited.sets.into_iter()) }
+}
+
+/// The failure of the children that share the node's decision; of equally telling ones the first.
+fn furthest(children: &[Outcome], decision: Option<Decision>) -> Option<Failure> {
+    let failures = children.iter().filter(|child| decision != Some(Decision::Allow) && child.decision == decision);
+    failures.filter_map(|child| child.failure.as_ref()).rev().max_by_key(|failure| failure.code.rank()).cloned()
+}
+
+fn too_few(count: usize, allowed: &[&Outcome]) -> Failure {
+    let mut names: Vec<&str> = allowed.iter().flat_map(|child| child.alternatives.iter().flatten()).map(Signer::name).collect();
+    names.sort_unstable();
+    names.dedup();
+    Failure::new(Code::ThresholdNotMet, format!("{count} distinct signers are needed; signed by {}", names.join(", ")))
 }
 
 /// How many sets of signers are kept for one node; fewer sets can only lower a count.
 const MAX_ALTERNATIVES: usize = 64;
 /// How many combinations are tried for one threshold; fewer can only lower a count.
-const MAX_COMBINATIONS: usize = 10_000;
+const MAX_COMBINATIONS: usize = 20_000;
 
 fn combine(sets: &[Vec<Signer>], more: &[Vec<Signer>]) -> Vec<Vec<Signer>> {
-    let pairs = sets.iter().flat_map(|set| more.iter().map(move |other| set.iter().chain(other).cloned().collect()));
-    pairs.take(MAX_ALTERNATIVES).collect()
+    bounded(sets.iter().flat_map(|set| more.iter().map(move |other| set.iter().chain(other).cloned().collect())))
 }
 
-/// The largest number of children that can be credited to signers of whom no two may be the same.
-fn distinct_signers(children: &[&Outcome]) -> usize {
-    let mut budget = MAX_COMBINATIONS;
-    most_distinct(children, &mut Vec::new(), &mut budget)
+/// Each set once, the smaller first, at most [`MAX_ALTERNATIVES`] of the first [`MAX_COMBINATIONS`].
+fn bounded(sets: impl Iterator<Item = Vec<Signer>>) -> Vec<Vec<Signer>> {
+    let mut sets: Vec<Vec<Signer>> = sets
+        .take(MAX_COMBINATIONS)
+        .map(|mut set| {
+            set.sort();
+            set.dedup();
+            set
+        })
+        .collect();
+    sets.sort_by(|one, other| one.len().cmp(&other.len()).then_with(|| one.cmp(other)));
+    sets.dedup();
+    sets.truncate(MAX_ALTERNATIVES);
+    sets
 }
 
-fn most_distinct<'a>(children: &[&'a Outcome], taken: &mut Vec<&'a Signer>, budget: &mut usize) -> usize {
-    let Some((child, rest)) = children.split_first() else { return 0 };
-    let mut best = 0;
-    for set in &child.alternatives {
-        if *budget == 0 {
-            break;
+/// How the children of a threshold can be credited to signers.
+#[derive(Default)]
+struct Credits {
+    /// The largest number of children that no two signers share.
+    most: usize,
+    /// The sets of signers that make the threshold.
+    sets: Vec<Vec<Signer>>,
+}
+
+impl Credits {
+    fn of(children: &[&Outcome], distinct: Distinct, count: usize) -> Self {
+        let mut search = Search { distinct, count, budget: MAX_COMBINATIONS, found: Self::default() };
+        search.extend(children, &mut Vec::new(), 0);
+        search.found
+    }
+}
+
+struct Search {
+    distinct: Distinct,
+    count: usize,
+    budget: usize,
+    found: Credits,
+}
+
+impl Search {
+    /// Tries every way to credit the remaining children, within the budget.
+    fn extend<'a>(&mut self, children: &[&'a Outcome], taken: &mut Vec<&'a Signer>, credited: usize) {
+        self.found.most = self.found.most.max(credited);
+        if credited == self.count {
+            self.found.sets.push(taken.iter().map(|signer| (*signer).clone()).collect());
+            return;
         }
-        *budget -= 1;
-        let clashes = set.is_empty() || set.iter().any(|signer| taken.iter().any(|other| other.overlaps(signer)));
-        if !clashes {
-            let before = taken.len();
-            taken.extend(set);
-            best = best.max(1 + most_distinct(rest, taken, budget));
-            taken.truncate(before);
+        let Some((child, rest)) = children.split_first() else { return };
+        for set in &child.alternatives {
+            if self.budget == 0 {
+                return;
+            }
+            self.budget -= 1;
+            if self.may_join(set, taken) {
+                let before = taken.len();
+                taken.extend(set);
+                self.extend(rest, taken, credited + 1);
+                taken.truncate(before);
+            }
         }
-        if best == children.len() {
-            return best;
+        if credited + rest.len() >= self.count.min(self.found.most + 1) {
+            self.extend(rest, taken, credited);
         }
     }
-    best.max(most_distinct(rest, taken, budget))
+
+    /// Where overlap cannot be excluded, two count as one.
+    fn may_join(&self, set: &[Signer], taken: &[&Signer]) -> bool {
+        let clashes = || set.is_empty() || set.iter().any(|signer| taken.iter().any(|other| other.overlaps(signer)));
+        self.distinct == Distinct::Entry || !clashes()
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::code::Code;
 use crate::decision::Decision;
+use crate::digest::Digest;
 use crate::leaf::Leaf;
 use crate::policy::{Mode, Policy, Requirement, Rule, Unmatched};
 use crate::reference::ImageRef;
@@ -21,6 +22,7 @@ struct Judged<'a> {
     mode: Mode,
     decision: Decision,
     failure: Option<Failure>,
+    signers: Vec<String>,
     digest: Option<String>,
     subject: VerdictSubject,
 }
@@ -35,7 +37,7 @@ pub(crate) fn judge(
     context: &Context<'_>,
 ) -> Verdict {
     let judged: Vec<Judged<'_>> = match selection {
-        Selection::Rules(_) => applying.iter().enumerate().map(|(at, rule)| judge_rule(rule, image, resolution, trials.get(at))).collect(),
+        Selection::Rules(_) => judge_rules(image, resolution, applying, trials),
         Selection::Unmatched => vec![judge_unmatched(policy, resolution)],
         Selection::Ambiguous(reason) => {
             vec![Judged::without_rule(Decision::Deny, Some(Failure::new(Code::PolicyAmbiguous, reason)), resolution)]
@@ -43,26 +45,28 @@ pub(crate) fn judge(
     };
     let deciding = deciding(&judged);
     let admitted = judged.iter().all(|judged| judged.decision == Decision::Allow || judged.mode == Mode::Audit) && !judged.is_empty();
+    // Whoever acts on `admitted` runs the digest that the blocking rules allow, whatever an audit rule says of another.
+    let naming = judged.iter().find(|judged| admitted && judged.mode == Mode::Enforce).or(deciding);
     let decision = deciding.map_or(Decision::Deny, |judged| judged.decision);
     let failure = deciding.and_then(|judged| judged.failure.clone());
     let leaves: Vec<&Leaf> = trials.iter().flat_map(Trial::leaves).collect();
     Verdict {
         version: VERDICT_VERSION,
         image: image.to_string(),
-        digest: deciding.and_then(|judged| judged.digest.clone()),
-        subject: deciding.map(|judged| judged.subject.clone()).unwrap_or_default(),
+        digest: naming.and_then(|judged| judged.digest.clone()),
+        subject: naming.map(|judged| judged.subject.clone()).unwrap_or_default(),
         decision,
         admitted,
         mode: deciding.map_or(Mode::Enforce, |judged| judged.mode),
         rule: deciding.and_then(|judged| judged.rule).map(|rule| rule.name.clone()),
         code: failure.as_ref().map(|failure| failure.code.to_string()),
-        message: message(image, deciding, &leaves),
+        message: message(image, deciding),
         hint: failure.as_ref().map(|failure| failure.code.remedy().to_owned()),
         at: context.now.to_string(),
         policy: VerdictPolicy { source: policy.source.to_string(), digest: policy.digest.to_string() },
         trust_material: VerdictMaterial { digest: policy.material_digest.to_string(), oldest: None },
         rules: judged.iter().filter_map(rule_verdict).collect(),
-        warnings: warnings(selection, policy, applying),
+        warnings: warnings(image, selection, policy, applying),
         leaves: leaves.iter().map(|leaf| leaf_verdict(leaf)).collect(),
         reports: leaves.iter().flat_map(|leaf| report_verdicts(leaf)).collect(),
     }
@@ -71,17 +75,42 @@ pub(crate) fn judge(
 impl Judged<'_> {
     fn without_rule(decision: Decision, failure: Option<Failure>, resolution: &Resolution) -> Self {
         let (digest, subject) = resolved_subject(resolution);
-        Judged { rule: None, mode: Mode::Enforce, decision, failure, digest, subject }
+        Judged { rule: None, mode: Mode::Enforce, decision, failure, signers: Vec::new(), digest, subject }
     }
 }
 
-fn judge_rule<'a>(rule: &'a Rule, image: &ImageRef, resolution: &Resolution, trial: Option<&Trial>) -> Judged<'a> {
+/// All rules, and that those which block agree on one digest: a digest counts only if each of them allows that digest.
+fn judge_rules<'a>(image: &ImageRef, resolution: &Resolution, applying: &[&'a Rule], trials: &[Trial]) -> Vec<Judged<'a>> {
+    let blocking: Vec<&Trial> =
+        applying.iter().zip(trials).filter(|(rule, _)| rule.mode == Mode::Enforce).map(|(_, trial)| trial).collect();
+    let agreed = blocking
+        .first()
+        .and_then(|first| first.allowed().find(|digest| blocking.iter().all(|trial| trial.allowed().any(|other| other == *digest))));
+    let mut judged: Vec<Judged<'_>> =
+        applying.iter().enumerate().map(|(at, rule)| judge_rule(rule, image, resolution, trials.get(at), agreed)).collect();
+    let allowing = |judged: &&Judged<'_>| judged.mode == Mode::Enforce && judged.decision == Decision::Allow;
+    let named =
+        judged.iter().find(allowing).map(|first| (first.digest.clone(), first.rule.map(|rule| rule.name.clone()).unwrap_or_default()));
+    for other in judged.iter_mut().filter(|judged| judged.mode == Mode::Enforce && judged.decision == Decision::Allow) {
+        if let Some((digest, rule)) = named.as_ref().filter(|(digest, _)| *digest != other.digest) {
+            let text = |digest: &Option<String>| digest.clone().unwrap_or_default();
+            let detail =
+                format!("rule `{rule}` allows {}, this rule allows {}, and no digest satisfies both", text(digest), text(&other.digest));
+            other.decision = Decision::Deny;
+            other.failure = Some(Failure::new(Code::SubjectMismatch, detail));
+        }
+    }
+    judged
+}
+
+fn judge_rule<'a>(rule: &'a Rule, image: &ImageRef, resolution: &Resolution, trial: Option<&Trial>, agreed: Option<&Digest>) -> Judged<'a> {
     let (digest, subject) = resolved_subject(resolution);
     let base = |decision, failure| Judged {
         rule: Some(rule),
         mode: rule.mode,
         decision,
         failure,
+        signers: Vec::new(),
         digest: digest.clone(),
         subject: subject.clone(),
     };
@@ -89,15 +118,19 @@ fn judge_rule<'a>(rule: &'a Rule, image: &ImageRef, resolution: &Resolution, tri
         (Some(failure), _, _) => base(Decision::Deny, Some(failure)),
         (None, Resolution::Failed(failure), _) => base(decision_of(failure), Some(failure.clone())),
         (None, Resolution::Known(_), Some(trial)) => {
-            let result = trial.result();
+            let result = trial.result(agreed);
             let kind = result.is_index.map(|index| if index { "index" } else { "manifest" }.to_owned());
             Judged {
                 digest: result.digest.map(ToString::to_string).or(digest.clone()),
                 subject: VerdictSubject { kind: kind.or(subject.kind.clone()), platform: result.platform.map(str::to_owned) },
+                signers: result.signers.iter().map(|signer| signer.name().to_owned()).collect(),
                 ..base(result.decision, result.failure)
             }
         }
-        (None, _, _) => base(Decision::Inconclusive, Some(Failure::new(Code::StoreUnavailable, "the image was not resolved"))),
+        (None, _, _) => base(
+            Decision::Inconclusive,
+            Some(Failure::new(Code::StoreUnavailable, "the image was not resolved, because another rule denies it")),
+        ),
     }
 }
 
@@ -127,18 +160,18 @@ fn resolved_subject(resolution: &Resolution) -> (Option<String>, VerdictSubject)
 
 /// The rule that is told: the worst of those that block, else the worst of those in audit mode; of equals the first.
 fn deciding<'a, 'b>(judged: &'b [Judged<'a>]) -> Option<&'b Judged<'a>> {
-    let key = |judged: &Judged<'_>| (judged.decision != Decision::Allow && judged.mode == Mode::Enforce, judged.decision);
+    let blocks = |judged: &Judged<'_>| judged.mode == Mode::Enforce;
+    let key = |judged: &Judged<'_>| (judged.decision != Decision::Allow && blocks(judged), judged.decision, blocks(judged));
     judged.iter().rev().max_by_key(|judged| key(judged))
 }
 
-fn message(image: &ImageRef, deciding: Option<&Judged<'_>>, leaves: &[&Leaf]) -> String {
+fn message(image: &ImageRef, deciding: Option<&Judged<'_>>) -> String {
     let Some(judged) = deciding else { return format!("{image} is denied") };
     let rule = judged.rule.map_or_else(String::new, |rule| format!(" by rule `{}`", rule.name));
     let detail = judged.failure.as_ref().map(|failure| format!(": {}", failure.detail)).unwrap_or_default();
     match judged.decision {
         Decision::Allow => {
-            let signers: BTreeSet<_> = leaves.iter().flat_map(|leaf| leaf.signers()).map(|signer| signer.name()).collect();
-            let by: Vec<_> = signers.into_iter().collect();
+            let by: Vec<_> = judged.signers.iter().collect::<BTreeSet<_>>().into_iter().map(String::as_str).collect();
             let proof = if by.is_empty() { ", without a signature".to_owned() } else { format!(", signed by {}", by.join(", ")) };
             format!("{image} is allowed{rule}{proof}")
         }
@@ -156,8 +189,12 @@ fn rule_verdict(judged: &Judged<'_>) -> Option<RuleVerdict> {
     })
 }
 
-fn warnings(selection: &Selection, policy: &Policy, applying: &[&Rule]) -> Vec<String> {
+fn warnings(image: &ImageRef, selection: &Selection, policy: &Policy, applying: &[&Rule]) -> Vec<String> {
     let mut words = BTreeSet::new();
+    let by_tag = |rule: &&Rule| rule.images.iter().any(|scope| scope.has_tag() && scope.matches(image));
+    if image.tag().is_some() && image.digest().is_some() && applying.iter().any(by_tag) {
+        words.insert("tag-not-checked");
+    }
     if matches!(selection, Selection::Unmatched) && policy.unmatched == Unmatched::Allow {
         words.insert("unmatched-allowed");
     }

@@ -18,6 +18,7 @@ pub(crate) struct Leaf {
     all_evidence: bool,
     check: Option<Box<dyn Check>>,
     waiting: Vec<Want>,
+    steps: usize,
     store_failure: Option<Failure>,
     result: Option<LeafResult>,
 }
@@ -38,6 +39,7 @@ impl Leaf {
             all_evidence,
             check: Some(verifier.begin(subject)),
             waiting: Vec::new(),
+            steps: 0,
             store_failure: None,
             result: None,
         }
@@ -74,6 +76,10 @@ impl Leaf {
     pub(crate) fn advance(&mut self, answers: &[Answer], context: &Context<'_>) {
         self.note_store_failures(answers);
         let context = Context { all_evidence: context.all_evidence || self.all_evidence, ..*context };
+        self.steps += 1;
+        if self.steps > context.limits.rounds.saturating_add(1) {
+            return self.fail(Failure::new(Code::LimitExceeded, format!("more than {} rounds of questions", context.limits.rounds)));
+        }
         let Some(check) = &mut self.check else { return };
         match check.step(answers, &context) {
             Step::Fetch(wants) if !wants.is_empty() => {

@@ -23,6 +23,22 @@ pub struct Limits {
     pub index_manifests: usize,
 }
 
+impl Limits {
+    /// These limits, none of them wider than `bounds`.
+    #[must_use]
+    pub fn within(&self, bounds: &Self) -> Self {
+        Self {
+            manifest_bytes: self.manifest_bytes.min(bounds.manifest_bytes),
+            payload_bytes: self.payload_bytes.min(bounds.payload_bytes),
+            signatures: self.signatures.min(bounds.signatures),
+            rounds: self.rounds.min(bounds.rounds),
+            wants: self.wants.min(bounds.wants),
+            total_bytes: self.total_bytes.min(bounds.total_bytes),
+            index_manifests: self.index_manifests.min(bounds.index_manifests),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

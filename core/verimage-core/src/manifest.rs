@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::digest::Digest;
 use crate::json;
@@ -57,7 +57,7 @@ pub struct ImageManifest {
     /// What this artifact refers to.
     pub subject: Option<Descriptor>,
     /// Free words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -70,7 +70,7 @@ pub struct Index {
     /// The manifests in it.
     pub manifests: Vec<Descriptor>,
     /// Free words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -89,7 +89,7 @@ pub struct Descriptor {
     /// The platform of an image in an index.
     pub platform: Option<DescriptorPlatform>,
     /// Free words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -102,6 +102,11 @@ pub struct DescriptorPlatform {
     pub architecture: String,
     /// The variant of the architecture.
     pub variant: Option<String>,
+}
+
+/// Go writes a map that is not there as null.
+fn null_as_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 trait Document: for<'de> Deserialize<'de> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::manifest::{Descriptor, DescriptorPlatform, Index};
+use crate::manifest::{DOCKER_MANIFEST, Descriptor, DescriptorPlatform, Index, OCI_MANIFEST};
 
 /// An operating system and processor architecture, as Go names them: `linux/amd64`, `linux/arm/v7`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,11 @@ impl Platform {
 pub(crate) fn runnable(index: &Index) -> impl Iterator<Item = &Descriptor> {
     let nowhere = |platform: &DescriptorPlatform| platform.os == "unknown" && platform.architecture == "unknown";
     index.manifests.iter().filter(move |entry| !entry.platform.as_ref().is_some_and(nowhere))
+}
+
+/// Whether an entry is an image; an index within an index is not judged.
+pub(crate) fn is_image(entry: &Descriptor) -> bool {
+    matches!(entry.media_type.as_str(), OCI_MANIFEST | DOCKER_MANIFEST)
 }
 
 impl FromStr for Platform {

@@ -118,6 +118,13 @@ impl ImageRef {
         self
     }
 
+    /// This reference with `digest` in place of any that it names.
+    #[must_use]
+    pub fn with_digest(mut self, digest: Digest) -> Self {
+        self.digest = Some(digest);
+        self
+    }
+
     /// The shortest text that means the same, as container tools print it.
     pub fn familiar(&self) -> String {
         let short = self.path.strip_prefix("library/").filter(|rest| !rest.contains('/'));
@@ -294,7 +301,7 @@ pub enum ReferenceError {
 }
 
 const DEFAULT_HOST: &str = "docker.io";
-const LEGACY_DEFAULT_HOST: &str = "index.docker.io";
+const DEFAULT_HOST_ALIASES: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];
 
 struct Parts<'a> {
     name: &'a str,
@@ -327,7 +334,7 @@ impl<'a> Parts<'a> {
 /// Which part of a typed name is the host: a first component with `.`, `:` or an upper-case letter, or `localhost`.
 fn split_host(name: &str) -> (&str, &str) {
     match name.split_once('/') {
-        Some((LEGACY_DEFAULT_HOST, path)) => (DEFAULT_HOST, path),
+        Some((first, path)) if DEFAULT_HOST_ALIASES.contains(&first) => (DEFAULT_HOST, path),
         Some((first, path)) if looks_like_host(first) => (first, path),
         _ => (DEFAULT_HOST, name),
     }
@@ -341,7 +348,7 @@ fn is_identifier(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix('[') {
         let Some((address, port)) = rest.split_once(']') else { return false };
         let hexadecimal = address.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
@@ -379,7 +386,7 @@ fn check_path(path: &str) -> Result<(), ReferenceError> {
 }
 
 /// Lower-case letters and digits, held together by `.`, `_`, `__` or any number of `-`.
-fn is_path_component(component: &str) -> bool {
+pub(crate) fn is_path_component(component: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let edges = component.bytes().next().is_some_and(is_word) && component.bytes().last().is_some_and(is_word);
     let separators = component.split(|symbol: char| symbol.is_ascii_lowercase() || symbol.is_ascii_digit());

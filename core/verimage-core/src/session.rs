@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::digest::Digest;
 use crate::manifest::{Index, Manifest};
 use crate::platform::Platform;
-use crate::policy::{Policy, Rule, SubjectRule, Unmatched};
+use crate::policy::{Mode, Policy, Rule, SubjectRule, Unmatched};
 use crate::reference::ImageRef;
 use crate::report::Failure;
 use crate::trial::Trial;
@@ -36,6 +36,8 @@ pub struct Session {
 pub enum Progress {
     /// These are needed, all of them new.
     Fetch(Vec<Want>),
+    /// Nothing is needed, and more is to be computed: a place to let others run. Step again.
+    Pause,
     /// It is decided.
     Done(Box<Verdict>),
 }
@@ -53,6 +55,7 @@ pub(crate) enum Selection {
 /// What the reference names.
 pub(crate) enum Resolution {
     Open,
+    NotNeeded,
     Known(Resolved),
     Failed(Failure),
 }
@@ -94,18 +97,26 @@ impl Session {
 
     /// Goes as far as the answers reach.
     pub fn step(&mut self, context: &Context<'_>) -> Progress {
-        let wants = match self.resolution {
-            Resolution::Open => self.resolve(context),
-            _ => Vec::new(),
-        };
-        if !wants.is_empty() {
-            return self.ask(wants);
+        if matches!(self.resolution, Resolution::Open)
+            && let Some(want) = self.resolve(context)
+        {
+            return self.ask(vec![want], context);
         }
-        let wants = self.advance(context);
-        if wants.is_empty() {
-            return Progress::Done(Box::new(self.verdict(context)));
+        self.settle(context);
+        let (moved, wants) = self.advance(context);
+        match (moved, wants.is_empty()) {
+            (_, false) => self.ask(wants, context),
+            (true, true) => Progress::Pause,
+            (false, true) => Progress::Done(Box::new(self.verdict(context))),
         }
-        self.ask(wants)
+    }
+
+    /// Ends every open question; the next step gives the verdict over what is known.
+    pub fn expire(&mut self, context: &Context<'_>) {
+        if matches!(self.resolution, Resolution::Open) {
+            self.resolution = Resolution::Failed(Failure::new(Code::DeadlineExceeded, "the time was over before the image was resolved"));
+        }
+        self.stop(&Failure::new(Code::DeadlineExceeded, "the time was over before this was decided"), context);
     }
 
     /// Takes answers. Answers that nobody asked for are ignored; of two answers to one want the first counts.
@@ -143,7 +154,23 @@ impl Session {
         }
     }
 
-    fn ask(&mut self, wants: Vec<Want>) -> Progress {
+    fn ask(&mut self, wants: Vec<Want>, context: &Context<'_>) -> Progress {
+        let limits = context.limits;
+        let refusal = if self.rounds >= limits.rounds {
+            Some(format!("more than {} rounds of questions", limits.rounds))
+        } else if self.asked.len().saturating_add(wants.len()) > limits.wants {
+            Some(format!("more than {} questions", limits.wants))
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            let failure = Failure::new(Code::LimitExceeded, reason);
+            if matches!(self.resolution, Resolution::Open) {
+                self.resolution = Resolution::Failed(failure.clone());
+            }
+            self.stop(&failure, context);
+            return Progress::Done(Box::new(self.verdict(context)));
+        }
         self.rounds += 1;
         self.asked.extend(wants.iter().cloned());
         Progress::Fetch(wants)
@@ -155,7 +182,7 @@ impl Session {
     }
 
     /// Resolution is the first step: what the reference names, if anything is to be proven about it.
-    fn resolve(&mut self, context: &Context<'_>) -> Vec<Want> {
+    fn resolve(&mut self, context: &Context<'_>) -> Option<Want> {
         let want = Want { place: Place::Image, what: What::Resolve, max_bytes: context.limits.manifest_bytes };
         if self.asked.contains(&want) {
             self.resolution = match self.answers.get(&want) {
@@ -164,64 +191,71 @@ impl Session {
                 None => Resolution::Failed(resolution_failure(&self.image, &StoreError::unavailable("there is no answer"))),
             };
         } else if self.needs_manifest() {
-            return vec![want];
+            return Some(want);
         } else if let Some(digest) = self.image.digest() {
             self.resolution = Resolution::Known(Resolved { digest: digest.clone(), manifest: None });
+        } else {
+            self.resolution = Resolution::NotNeeded;
         }
-        if let Resolution::Known(resolved) = &self.resolution {
-            let applying = self.applying();
-            self.trials = applying.iter().map(|rule| Trial::new(rule, &self.image, resolved, self.platform.as_ref(), context)).collect();
+        self.begin_trials(context);
+        None
+    }
+
+    /// Selects again now that the digest is known, for scopes that name one, and starts the rules.
+    fn begin_trials(&mut self, context: &Context<'_>) {
+        let Resolution::Known(resolved) = &self.resolution else { return };
+        if self.image.digest().is_none() {
+            self.selection = Selection::of(&self.policy, &self.image.clone().with_digest(resolved.digest.clone()));
         }
-        Vec::new()
+        let applying = self.applying();
+        self.trials = applying.iter().map(|rule| Trial::new(rule, &self.image, resolved, self.platform.as_ref(), context)).collect();
     }
 
     fn needs_manifest(&self) -> bool {
         let nameless = self.image.digest().is_none();
+        if nameless && self.policy.has_digest_scope_for(&self.image) {
+            return true;
+        }
         match &self.selection {
             Selection::Ambiguous(_) => false,
             Selection::Unmatched => nameless && self.policy.unmatched == Unmatched::Allow,
-            Selection::Rules(_) => self.applying().iter().any(|rule| {
-                let looks_inside = rule.subject != SubjectRule::Index || rule.require_present;
-                !rule.denies(&self.image) && (nameless || looks_inside)
-            }),
-        }
-    }
-
-    /// Steps every leaf that has its answers, until the tree is decided or something must be fetched.
-    fn advance(&mut self, context: &Context<'_>) -> Vec<Want> {
-        loop {
-            self.trials.iter_mut().for_each(|trial| trial.settle(context.all_evidence));
-            if self.rounds >= context.limits.rounds {
-                self.stop(&format!("more than {} rounds of questions", context.limits.rounds), context);
-                return Vec::new();
-            }
-            let mut wants = BTreeSet::new();
-            let mut moved = false;
-            for leaf in self.trials.iter_mut().flat_map(Trial::open_leaves) {
-                let missing: Vec<_> = leaf.waiting().iter().filter(|want| !self.asked.contains(*want)).cloned().collect();
-                if !missing.is_empty() {
-                    wants.extend(missing);
-                    continue;
-                }
-                let answers: Vec<Answer> = leaf.waiting().iter().map(|want| answer_to(want, &self.answers)).collect();
-                leaf.advance(&answers, context);
-                moved = true;
-            }
-            if self.asked.len().saturating_add(wants.len()) > context.limits.wants {
-                self.stop(&format!("more than {} questions", context.limits.wants), context);
-                return Vec::new();
-            }
-            if !moved {
-                return wants.into_iter().collect();
+            Selection::Rules(_) => {
+                let applying = self.applying();
+                let refused = applying.iter().any(|rule| rule.mode == Mode::Enforce && rule.denies(&self.image));
+                let inside = |rule: &&Rule| rule.subject != SubjectRule::Index || rule.require_present;
+                !refused && applying.iter().any(|rule| !rule.denies(&self.image) && (nameless || inside(rule)))
             }
         }
     }
 
-    fn stop(&mut self, reason: &str, context: &Context<'_>) {
+    /// Steps every leaf that has its answers once. Says whether one moved, and what is missing.
+    fn advance(&mut self, context: &Context<'_>) -> (bool, Vec<Want>) {
+        let mut wants = BTreeSet::new();
+        let mut moved = false;
         for leaf in self.trials.iter_mut().flat_map(Trial::open_leaves) {
-            leaf.fail(Failure::new(Code::LimitExceeded, reason));
+            let missing: Vec<_> = leaf.waiting().iter().filter(|want| !self.asked.contains(*want)).cloned().collect();
+            if !missing.is_empty() {
+                wants.extend(missing);
+                continue;
+            }
+            let answers: Vec<Answer> = leaf.waiting().iter().map(|want| answer_to(want, &self.answers)).collect();
+            leaf.advance(&answers, context);
+            moved = true;
         }
-        self.trials.iter_mut().for_each(|trial| trial.settle(context.all_evidence));
+        // Leaves that moved may ask for more, so that all of it is fetched together.
+        (moved, if moved { Vec::new() } else { wants.into_iter().collect() })
+    }
+
+    fn settle(&mut self, context: &Context<'_>) {
+        let alone = self.trials.len() == 1;
+        self.trials.iter_mut().for_each(|trial| trial.settle(context.all_evidence, alone));
+    }
+
+    fn stop(&mut self, failure: &Failure, context: &Context<'_>) {
+        for leaf in self.trials.iter_mut().flat_map(Trial::open_leaves) {
+            leaf.fail(failure.clone());
+        }
+        self.settle(context);
     }
 
     fn verdict(&self, context: &Context<'_>) -> Verdict {
@@ -236,10 +270,6 @@ impl Selection {
             Ok(rules) => rules,
             Err(tied) => return Self::Ambiguous(format!("the rules {} match equally well", tied.rules.join(", "))),
         };
-        if rules.iter().any(|rule| rule.subject != rules.first().map_or(rule.subject, |first| first.subject)) {
-            let names: Vec<_> = rules.iter().map(|rule| rule.name.as_str()).collect();
-            return Self::Ambiguous(format!("the rules {} apply together and have different subjects", names.join(", ")));
-        }
         let position = |rule: &&Rule| policy.rules.iter().position(|other| std::ptr::eq(other, *rule));
         Self::Rules(rules.iter().filter_map(position).collect())
     }

@@ -16,8 +16,10 @@ use crate::want::{Answer, Blob, StoreError, Want};
 
 /// The version of the form.
 const VERSION: u32 = 1;
-/// The largest transcript that is read or written, in bytes of its blobs.
+/// The bytes of all blobs that are recorded.
 const MAX_BYTES: usize = 64 << 20;
+/// The largest transcript that is read, in bytes of its text: the blobs in base64, and room for the questions.
+const MAX_TRANSCRIPT_BYTES: usize = 96 << 20;
 
 /// A recorded exchange. It holds no credentials, and each blob once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +87,9 @@ impl Transcript {
     /// # Errors
     /// [`TranscriptError`] says what does not fit.
     pub fn parse(bytes: &[u8]) -> Result<Self, TranscriptError> {
+        if bytes.len() > MAX_TRANSCRIPT_BYTES {
+            return Err(TranscriptError(format!("it is larger than {MAX_TRANSCRIPT_BYTES} bytes")));
+        }
         let transcript: Self = json::from_slice(bytes).map_err(|error| TranscriptError(error.to_string()))?;
         if transcript.version != VERSION {
             return Err(TranscriptError(format!("version {} is unknown, expected {VERSION}", transcript.version)));
@@ -130,6 +135,9 @@ impl Transcript {
 
 impl Recorded {
     fn result(&self, blobs: &BTreeMap<&Digest, Blob>) -> Result<Result<Vec<Blob>, StoreError>, TranscriptError> {
+        if self.error.is_some() && !self.blobs.is_empty() {
+            return Err(TranscriptError("an answer has both blobs and an error".to_owned()));
+        }
         if let Some(error) = &self.error {
             return Ok(Err(error.clone()));
         }

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::code::Code;
-use crate::decision::{Decision, evaluate, leaf_count};
+use crate::decision::{Decision, Outcome, evaluate, leaf_count};
 use crate::digest::Digest;
 use crate::leaf::Leaf;
-use crate::manifest::Index;
-use crate::platform::{Platform, runnable};
+use crate::manifest::{Descriptor, Index};
+use crate::platform::{Platform, is_image, runnable};
 use crate::policy::{Distinct, Requirement, Rule, SubjectRule};
 use crate::reference::ImageRef;
-use crate::report::Failure;
+use crate::report::{Failure, Signer};
 use crate::session::{ManifestKind, Resolved};
 use crate::verifier::{Context, Subject};
 
@@ -33,13 +33,14 @@ struct Candidate {
 struct Part {
     tree: Requirement,
     leaves: Vec<Leaf>,
-    decision: Option<Decision>,
+    outcome: Outcome,
 }
 
 /// What a trial came to.
 pub(crate) struct TrialResult<'a> {
     pub(crate) decision: Decision,
     pub(crate) failure: Option<Failure>,
+    pub(crate) signers: Vec<&'a Signer>,
     pub(crate) digest: Option<&'a Digest>,
     pub(crate) platform: Option<&'a str>,
     pub(crate) is_index: Option<bool>,
@@ -69,29 +70,32 @@ impl Trial {
     }
 
     fn add_platform(&mut self, rule: &Rule, image: &ImageRef, index: &Index, platform: &Platform) {
-        match platform.choose(index) {
-            Some(entry) => {
-                let mut candidate = Candidate::new(rule, image, &entry.digest, std::slice::from_ref(&entry.digest), Some(false));
-                candidate.platform = Some(platform.to_string());
-                self.candidates.push(candidate);
-            }
-            None => {
-                self.failure =
-                    Some((Decision::Inconclusive, Failure::new(Code::ImageNotFound, format!("the index has no image for {platform}"))))
-            }
+        let Some(entry) = platform.choose(index) else {
+            self.failure =
+                Some((Decision::Inconclusive, Failure::new(Code::ImageNotFound, format!("the index has no image for {platform}"))));
+            return;
+        };
+        if is_image(entry) {
+            let mut candidate = Candidate::new(rule, image, &entry.digest, std::slice::from_ref(&entry.digest), Some(false));
+            candidate.platform = Some(platform.to_string());
+            self.candidates.push(candidate);
+        } else {
+            self.failure = Some((Decision::Deny, no_image(entry)));
         }
     }
 
     fn add_every_manifest(&mut self, rule: &Rule, image: &ImageRef, digest: &Digest, index: &Index, context: &Context<'_>) {
-        let manifests: Vec<Digest> = runnable(index).map(|entry| entry.digest.clone()).collect();
+        let manifests: BTreeSet<Digest> = runnable(index).map(|entry| entry.digest.clone()).collect();
         let limit = context.limits.index_manifests;
-        if manifests.len() > limit {
-            let failure =
-                Failure::new(Code::LimitExceeded, format!("the index has {} manifests, at most {limit} are judged", manifests.len()));
-            self.failure = Some((Decision::Inconclusive, failure));
+        if let Some(entry) = runnable(index).find(|entry| !is_image(entry)) {
+            self.failure = Some((Decision::Deny, no_image(entry)));
+        } else if manifests.len() > limit {
+            let detail = format!("the index has {} manifests, at most {limit} are judged", manifests.len());
+            self.failure = Some((Decision::Inconclusive, Failure::new(Code::LimitExceeded, detail)));
         } else if manifests.is_empty() {
             self.failure = Some((Decision::Deny, Failure::new(Code::SignatureNotFound, "the index names no image")));
         } else {
+            let manifests: Vec<Digest> = manifests.into_iter().collect();
             self.candidates.push(Candidate::new(rule, image, digest, &manifests, Some(true)));
         }
     }
@@ -108,58 +112,56 @@ impl Trial {
         self.candidates.iter_mut().flat_map(|candidate| &mut candidate.parts).flat_map(|part| &mut part.leaves)
     }
 
-    /// Works out what is decided, and releases what can no longer matter.
-    pub(crate) fn settle(&mut self, all_evidence: bool) {
+    /// Works out what is decided, and releases what can no longer matter. Where several rules judge, every candidate
+    /// stays open, because they must agree on one.
+    pub(crate) fn settle(&mut self, all_evidence: bool, alone: bool) {
         for candidate in &mut self.candidates {
             for part in &mut candidate.parts {
-                part.decision = evaluate(&part.tree, &mut part.leaves, all_evidence).decision;
+                part.outcome = evaluate(&part.tree, &mut part.leaves, all_evidence);
             }
             if candidate.decision().is_some() && !all_evidence {
                 candidate.parts.iter_mut().flat_map(|part| &mut part.leaves).for_each(Leaf::release);
             }
         }
-        if self.candidates.iter().any(|candidate| candidate.decision() == Some(Decision::Allow)) && !all_evidence {
+        if alone && !all_evidence && self.candidates.iter().any(|candidate| candidate.decision() == Some(Decision::Allow)) {
             self.leaves_mut().for_each(Leaf::release);
         }
     }
 
-    /// What came out; call it when nothing is open.
-    pub(crate) fn result(&self) -> TrialResult<'_> {
-        let chosen = self.candidates.iter().min_by_key(|candidate| candidate.decision().unwrap_or(Decision::Deny));
-        let candidates = self.candidates.iter().map(|candidate| candidate.decision().unwrap_or(Decision::Deny));
+    /// The digests that this rule allows.
+    pub(crate) fn allowed(&self) -> impl Iterator<Item = &Digest> {
+        self.candidates.iter().filter(|candidate| candidate.decision() == Some(Decision::Allow)).map(|candidate| &candidate.digest)
+    }
+
+    /// What came out, if possible for the digest `preferred`; call it when nothing is open.
+    pub(crate) fn result(&self, preferred: Option<&Digest>) -> TrialResult<'_> {
+        let is_preferred = |candidate: &&Candidate| candidate.closed() == Decision::Allow && Some(&candidate.digest) == preferred;
+        let chosen =
+            self.candidates.iter().find(is_preferred).or_else(|| self.candidates.iter().min_by_key(|candidate| candidate.closed()));
+        let candidates = self.candidates.iter().map(Candidate::closed);
         let decision = Decision::any(candidates.chain(self.failure.iter().map(|(decision, _)| *decision)));
         TrialResult {
             decision,
             failure: if decision == Decision::Allow { None } else { Some(self.most_telling(decision)) },
+            signers: chosen.map(Candidate::signers).unwrap_or_default(),
             digest: chosen.map(|candidate| &candidate.digest),
             platform: chosen.and_then(|candidate| candidate.platform.as_deref()),
             is_index: chosen.and_then(|candidate| candidate.is_index),
         }
     }
 
-    /// Why not: a `deny` leaf, a threshold that came up short, or the leaf that came furthest.
     fn most_telling(&self, decision: Decision) -> Failure {
-        let trees = self.candidates.iter().flat_map(|candidate| &candidate.parts).map(|part| &part.tree);
-        let short = self.leaves().any(|leaf| leaf.decision() == Some(Decision::Allow));
-        let mut chosen = if decision == Decision::Deny { trees.clone().find_map(denial) } else { None };
-        if chosen.is_none() && decision == Decision::Deny && short {
-            chosen = trees.clone().any(has_threshold).then(|| self.too_few_signers());
-        }
-        chosen.or_else(|| self.furthest(decision)).unwrap_or_else(|| self.too_few_signers())
-    }
-
-    fn furthest(&self, decision: Decision) -> Option<Failure> {
-        let results = self.leaves().filter_map(|leaf| leaf.result()).filter(|result| result.decision == decision);
+        let parts = self.candidates.iter().flat_map(|candidate| &candidate.parts).filter(|part| part.outcome.decision == Some(decision));
         let own = self.failure.iter().filter(|(own, _)| *own == decision).map(|(_, failure)| failure);
-        let failures = results.filter_map(|result| result.failure.as_ref()).chain(own);
-        failures.max_by_key(|failure| failure.code.rank()).cloned()
+        let failures = parts.filter_map(|part| part.outcome.failure.as_ref()).chain(own);
+        let unknown = || Failure::new(Code::SignatureNotFound, "nothing was proven");
+        failures.max_by_key(|failure| failure.code.rank()).cloned().unwrap_or_else(unknown)
     }
+}
 
-    fn too_few_signers(&self) -> Failure {
-        let signers: BTreeSet<_> = self.leaves().flat_map(Leaf::signers).map(|signer| signer.name()).collect();
-        let found = if signers.is_empty() { "nobody".to_owned() } else { signers.into_iter().collect::<Vec<_>>().join(", ") };
-        Failure::new(Code::ThresholdNotMet, format!("fewer distinct signers than the policy demands; signed by {found}"))
-    }
+fn no_image(entry: &Descriptor) -> Failure {
+    let detail = format!("the index entry {} is a `{}`, not an image", entry.digest, entry.media_type.escape_debug());
+    Failure::new(Code::PayloadMalformed, detail)
 }
 
 impl Candidate {
@@ -169,10 +171,20 @@ impl Candidate {
     }
 
     fn decision(&self) -> Option<Decision> {
-        if self.parts.iter().any(|part| part.decision == Some(Decision::Deny)) {
+        if self.parts.iter().any(|part| part.outcome.decision == Some(Decision::Deny)) {
             return Some(Decision::Deny);
         }
-        self.parts.iter().map(|part| part.decision).collect::<Option<Vec<_>>>().map(Decision::all)
+        self.parts.iter().map(|part| part.outcome.decision).collect::<Option<Vec<_>>>().map(Decision::all)
+    }
+
+    /// The decision when nothing is open any more.
+    fn closed(&self) -> Decision {
+        self.decision().unwrap_or(Decision::Deny)
+    }
+
+    /// Signers that suffice for this candidate.
+    fn signers(&self) -> Vec<&Signer> {
+        self.parts.iter().filter_map(|part| part.outcome.alternatives.first()).flatten().collect()
     }
 }
 
@@ -180,7 +192,7 @@ impl Part {
     fn new(tree: &Requirement, subject: &Subject) -> Self {
         let mut leaves = Vec::with_capacity(leaf_count(tree));
         plant(tree, subject, false, &mut leaves);
-        Self { tree: tree.clone(), leaves, decision: None }
+        Self { tree: tree.clone(), leaves, outcome: Outcome::default() }
     }
 }
 
@@ -197,24 +209,6 @@ fn plant(node: &Requirement, subject: &Subject, all_evidence: bool, leaves: &mut
     }
 }
 
-fn has_threshold(node: &Requirement) -> bool {
-    match node {
-        Requirement::Threshold { .. } => true,
-        Requirement::AllOf(of) | Requirement::AnyOf(of) => of.iter().any(has_threshold),
-        _ => false,
-    }
-}
-
-/// The reason of a `deny` leaf that decides the tree on its own.
-fn denial(node: &Requirement) -> Option<Failure> {
-    match node {
-        Requirement::Deny { reason, .. } => Some(Failure::new(Code::PolicyRejects, reason.clone())),
-        Requirement::AllOf(of) => of.iter().find_map(denial),
-        Requirement::AnyOf(of) => of.iter().map(denial).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().next()),
-        _ => None,
-    }
-}
-
 impl Rule {
     /// Whether the rule forbids the image before anything is asked.
     pub(crate) fn denies(&self, image: &ImageRef) -> bool {
@@ -225,6 +219,9 @@ impl Rule {
         if self.require_digest && image.digest().is_none() {
             return Some(Failure::new(Code::PolicyRejects, "the rule demands a reference with a digest"));
         }
-        denial(&self.require)
+        match &self.require {
+            Requirement::Deny { reason, .. } => Some(Failure::new(Code::PolicyRejects, reason.clone())),
+            _ => None,
+        }
     }
 }

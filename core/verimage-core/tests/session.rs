@@ -4,8 +4,9 @@
 
 mod common;
 
-use common::{IMAGE, World, code, leaf, policy, rule, try_policy};
+use common::{IMAGE, World, code, late_leaf, leaf, policy, rule, try_policy};
 use serde_json::{Value, json};
+use verimage_core::manifest::{OCI_INDEX, OCI_MANIFEST};
 use verimage_core::policy::Mode;
 use verimage_core::{Decision, Digest, Limits, StoreErrorKind};
 
@@ -62,8 +63,6 @@ fn trees_are_three_valued() {
         (json!({"allOf": [unknown, no]}), Decision::Deny),
         (json!({"anyOf": [no, unknown]}), Decision::Inconclusive),
         (json!({"anyOf": [no, yes]}), Decision::Allow),
-        (json!({"anyOf": [no, {"deny": {"reason": "never"}}]}), Decision::Deny),
-        (json!({"allOf": [yes, {"deny": {"reason": "never"}}]}), Decision::Deny),
         (json!({"threshold": {"k": 1, "of": [no, unknown, yes]}}), Decision::Allow),
         (json!({"threshold": {"k": 2, "of": [no, unknown, yes]}}), Decision::Inconclusive),
         (json!({"threshold": {"k": 2, "of": [no, no, yes]}}), Decision::Deny),
@@ -194,7 +193,7 @@ fn index(entries: &[(&str, &str)]) -> (String, Vec<String>) {
         .zip(&digests)
         .map(|((_, platform), digest)| {
             let (os, architecture) = platform.split_once('/').unwrap();
-            json!({"mediaType": "m", "digest": digest, "size": 1, "platform": {"os": os, "architecture": architecture}})
+            json!({"mediaType": OCI_MANIFEST, "digest": digest, "size": 1, "platform": {"os": os, "architecture": architecture}})
         })
         .collect();
     (json!({"schemaVersion": 2, "manifests": manifests}).to_string(), digests)
@@ -254,6 +253,10 @@ fn limits_make_it_inconclusive() {
     let verdict = world.judge(&common::policy(json!([rule(leaf("a"))])), IMAGE);
     assert_eq!((verdict.decision, code(&verdict)), (Decision::Inconclusive, "limit-exceeded"));
     let mut limits = Limits::default();
+    limits.rounds = 1;
+    let mut world = World { limits, ..signed() };
+    assert_eq!(world.judge(&common::policy(json!([rule(leaf("a"))])), IMAGE).decision, Decision::Allow, "a bound is what is allowed");
+    let mut limits = Limits::default();
     limits.wants = 1;
     let mut world = World { limits, ..signed() };
     let verdict = world.judge(&common::policy(json!([rule(json!({"line": {"from": ["a", "b"]}}))])), IMAGE);
@@ -273,7 +276,9 @@ fn policies_that_cannot_be_meant_do_not_load() {
         (rules(json!([rule(json!({"allOf": []}))])), "/rules/0/require/allOf"),
         (rules(json!([rule(json!({"threshold": {"k": 0, "of": [leaf("a")]}}))])), "/rules/0/require/threshold/k"),
         (rules(json!([rule(json!({"threshold": {"k": 2, "of": [leaf("a")]}}))])), "/rules/0/require/threshold/k"),
-        (rules(json!([rule(json!({"threshold": {"k": 1, "of": [{"allow": {"reason": "x"}}]}}))])), "/rules/0/require/threshold/of"),
+        (rules(json!([rule(json!({"threshold": {"k": 1, "of": [{"allow": {"reason": "x"}}]}}))])), "/rules/0/require/threshold/of/0/allow"),
+        (rules(json!([rule(json!({"anyOf": [leaf("a"), {"allow": {"reason": "x"}}]}))])), "/rules/0/require/anyOf/1/allow"),
+        (rules(json!([rule(json!({"allOf": [{"deny": {"reason": "x"}}, leaf("a")]}))])), "/rules/0/require/allOf/0/deny"),
         (rules(json!([rule(json!({"allow": {"reason": " "}}))])), "/rules/0/require/allow/reason"),
         (rules(json!([rule(json!({"unknown": {}}))])), "/rules/0/require/unknown"),
         (rules(json!([rule(json!({"line": {"from": ["a"], "extra": 1}}))])), "/rules/0/require/line/extra"),
@@ -301,4 +306,120 @@ fn policies_that_cannot_be_meant_do_not_load() {
         deep = json!({"allOf": [deep]});
     }
     assert!(try_policy(rules(json!([rule(deep)]))).is_err());
+}
+
+#[test]
+fn several_rules_must_allow_one_and_the_same_digest() {
+    let (manifest, digests) = index(&[("one", "linux/amd64")]);
+    let own = Digest::sha256(manifest.as_bytes()).to_string();
+    let rule = |name: &str, key: &str, apply: &str, mode: &str, subject: &str| json!({"name": name, "images": ["**/**"], "apply": apply, "mode": mode, "subject": subject, "require": leaf(key)});
+    let world = |signed: &[(&str, &String)]| {
+        signed.iter().fold(World::default().with_manifest(&manifest), |world, (key, digest)| {
+            world.with(&format!("{key}@{digest}"), &[&format!("good {key}")])
+        })
+    };
+    let judge = |mut world: World, policy: &verimage_core::Policy| world.judge_on(policy, "registry.example/app:v1", Some("linux/amd64"));
+    let both = policy(json!([rule("one", "a", "select", "enforce", "either"), rule("two", "b", "always", "enforce", "either")]));
+    let split = judge(world(&[("a", &own), ("b", &digests[0])]), &both);
+    assert_eq!((split.decision, split.admitted, code(&split)), (Decision::Deny, false, "subject-mismatch"));
+    let agreed = judge(world(&[("a", &own), ("a", &digests[0]), ("b", &digests[0])]), &both);
+    assert_eq!((agreed.decision, agreed.digest.as_ref()), (Decision::Allow, Some(&digests[0])));
+    let audited = policy(json!([rule("one", "a", "select", "audit", "either"), rule("two", "b", "always", "enforce", "either")]));
+    let verdict = judge(world(&[("a", &own), ("b", &digests[0])]), &audited);
+    assert_eq!(
+        (verdict.admitted, verdict.digest.as_ref()),
+        (true, Some(&digests[0])),
+        "an audit rule names no digest for the rules that block"
+    );
+    let refused = judge(world(&[("b", &digests[0])]), &audited);
+    assert_eq!((refused.decision, refused.admitted, refused.digest.as_ref()), (Decision::Deny, true, Some(&digests[0])));
+    let mixed = policy(json!([rule("one", "a", "select", "enforce", "index"), rule("two", "b", "always", "audit", "platform")]));
+    assert!(judge(world(&[("a", &own)]), &mixed).admitted, "an audit rule never blocks");
+}
+
+#[test]
+fn an_audit_rule_alone_matches_nothing() {
+    let rules = json!([
+        {"name": "ours", "images": ["registry.example/**"], "require": leaf("a")},
+        {"name": "watch", "images": ["**/**"], "apply": "always", "mode": "audit", "require": leaf("b")},
+    ]);
+    let verdict = signed().judge(&policy(rules), &IMAGE.replace("registry.example", "evil.example"));
+    assert_eq!((verdict.admitted, code(&verdict)), (false, "policy-no-match"));
+}
+
+#[test]
+fn an_index_inside_an_index_is_no_platform() {
+    let (manifest, digests) = index(&[("one", "linux/amd64")]);
+    let manifest = manifest.replace(OCI_MANIFEST, OCI_INDEX);
+    let policy = policy(json!([{"name": "rule", "images": ["**/**"], "subject": "platform", "require": leaf("a")}]));
+    for platform in [None, Some("linux/amd64")] {
+        let mut world = World::default().with_manifest(&manifest).with(&format!("a@{}", digests[0]), &["good alice"]);
+        let verdict = world.judge_on(&policy, "registry.example/app:v1", platform);
+        assert_eq!((verdict.decision, code(&verdict)), (Decision::Deny, "payload-malformed"));
+    }
+}
+
+#[test]
+fn a_scope_with_a_digest_holds_for_a_tag_that_points_there() {
+    let digest = Digest::sha256(MANIFEST.as_bytes());
+    let policy = policy(json!([
+        {"name": "ours", "images": ["registry.example/**"], "require": leaf("a")},
+        {"name": "revoked", "images": [format!("registry.example/app@{digest}")], "require": {"deny": {"reason": "revoked"}}},
+    ]));
+    let verdict = signed().with_manifest(MANIFEST).judge(&policy, "registry.example/app:v1");
+    assert_eq!((verdict.rule.as_deref(), code(&verdict)), (Some("revoked"), "policy-rejects"));
+    assert_eq!(signed().judge(&policy, IMAGE).decision, Decision::Allow);
+}
+
+#[test]
+fn a_tag_beside_a_digest_is_told_when_it_chose_the_rule() {
+    let policy = policy(json!([
+        {"name": "strict", "images": ["registry.example/app"], "require": leaf("none")},
+        {"name": "loose", "images": ["registry.example/app:dev*"], "require": leaf("a")},
+    ]));
+    let verdict = signed().judge(&policy, &IMAGE.replace("app@", "app:dev@"));
+    assert_eq!((verdict.decision, verdict.warnings.as_slice()), (Decision::Allow, &["tag-not-checked".to_owned()][..]));
+}
+
+#[test]
+fn signers_found_late_or_often_are_counted_all_the_same() {
+    let nested = json!({"threshold": {"k": 2, "of": [{"threshold": {"k": 1, "of": [leaf("a"), leaf("b")]}}, leaf("c")]}});
+    let mut world = World::default().with("a", &["good alice"]).with("b", &["good carol"]).with("c", &["good carol"]);
+    assert_eq!(world.judge(&policy(json!([rule(nested)])), IMAGE).decision, Decision::Allow);
+    let many = vec!["good alice"; 200];
+    let either = |after: usize| json!({"threshold": {"k": 2, "of": [{"anyOf": [leaf("a"), late_leaf("b", after)]}, leaf("c")]}});
+    for after in [0, 3] {
+        let mut world = World::default().with("a", &many).with("b", &["good bob"]).with("c", &["good alice"]);
+        assert_eq!(world.judge(&policy(json!([rule(either(after))])), IMAGE).decision, Decision::Allow, "{after}");
+    }
+    let mut twice = World::default().with("a", &["good alice", "good alice"]).with("b", &["good alice"]);
+    let two = json!({"threshold": {"k": 2, "of": [leaf("a"), leaf("b")]}});
+    assert_eq!(code(&twice.judge(&policy(json!([rule(two)])), IMAGE)), "threshold-not-met", "layers are not signers");
+}
+
+#[test]
+fn the_reason_is_that_of_the_node_that_failed() {
+    let met = json!({"threshold": {"k": 1, "of": [leaf("a"), leaf("b")]}});
+    let verdict = signed().judge(&policy(json!([rule(json!({"allOf": [met, leaf("missing")]}))])), IMAGE);
+    assert_eq!(code(&verdict), "signature-not-found");
+    let tree = json!({"anyOf": [{"allOf": [leaf("a"), leaf("missing")]}, leaf("c")]});
+    let verdict = signed().with("c", &["good carol"]).judge(&policy(json!([rule(tree)])), IMAGE);
+    assert!(verdict.message.ends_with("signed by carol"), "{}", verdict.message);
+}
+
+#[test]
+fn a_check_that_never_ends_is_ended() {
+    let verdict = signed().judge(&policy(json!([rule(late_leaf("a", 1000))])), IMAGE);
+    assert_eq!((verdict.decision, code(&verdict)), (Decision::Inconclusive, "limit-exceeded"));
+}
+
+#[test]
+fn a_moved_tag_gets_its_own_verdict() {
+    let policy = policy(json!([rule(leaf("a"))]));
+    let first = Digest::sha256(MANIFEST.as_bytes());
+    let moved = MANIFEST.replace("\"layers\":[]", "\"layers\":[],\"annotations\":null");
+    let mut world = World::default().with(&format!("a@{first}"), &["good alice"]).with_manifest(MANIFEST);
+    assert_eq!(world.judge(&policy, "registry.example/app:v1").digest, Some(first.to_string()));
+    let verdict = world.with_manifest(&moved).judge(&policy, "registry.example/app:v1");
+    assert_eq!((verdict.decision, verdict.digest), (Decision::Deny, Some(Digest::sha256(moved.as_bytes()).to_string())));
 }

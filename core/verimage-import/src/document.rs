@@ -11,6 +11,8 @@ use verimage_core::PolicyError;
 
 /// The largest policy file that is read, in bytes.
 pub const MAX_POLICY_BYTES: usize = 16 << 20;
+/// The longest key of a policy file, in bytes; places are kept by key.
+const MAX_KEY_BYTES: usize = 256;
 /// How deep a policy file may be nested.
 const MAX_DEPTH: usize = 64;
 /// How much YAML aliases may expand to.
@@ -102,7 +104,9 @@ impl Node {
         match self {
             Self::Scalar(value) => value,
             Self::List(items) => items.into_iter().enumerate().map(|(index, item)| descend(&index.to_string(), item)).collect(),
-            Self::Map(entries) => Value::Object(entries.into_iter().map(|(key, child)| (key.clone(), descend(&key, child))).collect::<Map<_, _>>()),
+            Self::Map(entries) => {
+                Value::Object(entries.into_iter().map(|(key, child)| (key.clone(), descend(&key, child))).collect::<Map<_, _>>())
+            }
         }
     }
 }
@@ -166,6 +170,9 @@ impl<'de> Visitor<'de> for NodeVisitor {
         let mut entries: Vec<(String, Spanned<Node>)> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         while let Some(key) = access.next_key::<String>()? {
+            if key.len() > MAX_KEY_BYTES {
+                return Err(A::Error::custom(format_args!("a key is longer than {MAX_KEY_BYTES} bytes")));
+            }
             if !seen.insert(key.clone()) {
                 return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
             }
@@ -199,6 +206,7 @@ mod tests {
         assert_eq!(Document::parse("a: 1\nb: [").unwrap_err().location.map(|(line, _)| line), Some(2));
         assert!(Document::parse("a: 1\n---\nb: 2").is_err());
         assert!(Document::parse(&"[".repeat(10_000)).is_err());
+        assert!(Document::parse(&format!("{}: 1", "k".repeat(257))).is_err());
         let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nh: [*g,*g,*g,*g,*g,*g,*g,*g,*g]";
         assert!(Document::parse(bomb).is_err());
     }

@@ -6,6 +6,9 @@ use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 use verimage_core::{Answer, Context, ImageRef, Progress, Session, SignatureStore, StoreError, StoreErrorKind, Verdict, Want};
 
+/// Longer timeouts are as good as none.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// Steps a session to its end. Returns the verdict and every answer, in the order of the wants.
 pub(crate) async fn drive(
     mut session: Session,
@@ -14,12 +17,18 @@ pub(crate) async fn drive(
     timeout: Duration,
     concurrency: usize,
 ) -> (Verdict, Vec<Answer>) {
-    let deadline = Instant::now() + timeout;
+    let deadline = Instant::now() + timeout.min(LONGEST);
     let image = session.image().clone();
     let mut transcript = Vec::new();
     loop {
         match session.step(context) {
             Progress::Done(verdict) => return (*verdict, transcript),
+            Progress::Pause => {
+                tokio::task::yield_now().await;
+                if Instant::now() >= deadline {
+                    session.expire(context);
+                }
+            }
             Progress::Fetch(wants) => {
                 let fetches = wants.into_iter().map(|want| fetch(store, &image, want, deadline, timeout));
                 let answers: Vec<Answer> = stream::iter(fetches).buffered(concurrency.max(1)).collect().await;
@@ -31,8 +40,8 @@ pub(crate) async fn drive(
 }
 
 async fn fetch(store: &dyn SignatureStore, image: &ImageRef, want: Want, deadline: Instant, timeout: Duration) -> Answer {
-    let result = timeout_at(deadline, store.fetch(image, &want))
-        .await
-        .unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::DeadlineExceeded, format!("no answer within {} s", timeout.as_secs()))));
+    let result = timeout_at(deadline, store.fetch(image, &want)).await.unwrap_or_else(|_| {
+        Err(StoreError::new(StoreErrorKind::DeadlineExceeded, format!("no answer within {} s", timeout.as_secs_f64())))
+    });
     Answer { want, result }
 }

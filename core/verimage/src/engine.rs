@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use verimage_core::{Answer, Context, ImageRef, Limits, Platform, Policy, Repository, Session, SignatureStore, Transcript, Verdict};
+use verimage_core::{
+    Answer, Blob, Context, ImageRef, Limits, Place, Platform, Policy, Repository, Session, SignatureStore, StoreError, Transcript, Verdict,
+    Want, What, async_trait,
+};
 
 use crate::drive::drive;
 use crate::error::Error;
 use crate::router::Router;
-use crate::source::ImageSource;
+use crate::source::{ImageSource, SourceError};
 
 /// Judges images. Keeps connections and tokens between calls; cheap to clone.
 #[derive(Clone, Debug)]
@@ -41,10 +44,8 @@ impl Verimage {
     /// As [`verify`](Self::verify).
     pub async fn run(&self, request: &Request, policy: &Policy) -> Result<Verification, Error> {
         let image = request.source.judged_as(request.name.as_ref())?;
-        let mut router = self.router.clone();
-        if let Some(layout) = request.source.open()? {
-            router.image = Some(Arc::new(layout));
-        }
+        let router = self.route(&request.source);
+        check_named_digest(&request.source, &image, &router).await?;
         let now = request.at.map_or_else(now, Ok)?;
         let mut context = Context::new(now, &self.limits);
         context.all_evidence = request.all_evidence;
@@ -63,27 +64,53 @@ impl Verimage {
         let recorded = || transcript.at().parse().map_err(|error| Error::Configuration(format!("the transcript's time: {error}")));
         let now = request.at.map_or_else(recorded, Ok)?;
         let store = transcript.replay()?;
-        let mut context = Context::new(now, transcript.limits());
+        let limits = transcript.limits().within(&self.limits);
+        let mut context = Context::new(now, &limits);
         context.all_evidence = request.all_evidence;
         let session = Session::new(policy, image, request.platform.clone());
         Ok(drive(session, &store, &context, self.timeout, self.concurrency).await.0)
     }
 
     /// The store that answers for an image: its layout, or the registries.
-    ///
-    /// # Errors
-    /// [`Error::Source`] if the layout cannot be opened.
-    pub fn store_for(&self, source: &ImageSource) -> Result<Arc<dyn SignatureStore>, Error> {
+    pub fn store_for(&self, source: &ImageSource) -> Arc<dyn SignatureStore> {
+        Arc::new(self.route(source))
+    }
+
+    /// A layout that cannot be opened is a place that cannot be used, as a registry that cannot be reached.
+    fn route(&self, source: &ImageSource) -> Router {
         let mut router = self.router.clone();
-        if let Some(layout) = source.open()? {
-            router.image = Some(Arc::new(layout));
+        match source.open() {
+            Ok(None) => {}
+            Ok(Some(layout)) => router.image = Some(Arc::new(layout)),
+            Err(error) => router.image = Some(Arc::new(Unusable(error.to_string()))),
         }
-        Ok(Arc::new(router))
+        router
     }
 
     /// The bounds of every verification.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+}
+
+/// A layout's image that is named with a digest must have it: the caller may have checked only the name.
+async fn check_named_digest(source: &ImageSource, image: &ImageRef, router: &Router) -> Result<(), Error> {
+    let (Some(digest), true) = (image.digest(), source.selects_by_name()) else { return Ok(()) };
+    let want = Want { place: Place::Image, what: What::Resolve, max_bytes: Limits::default().manifest_bytes };
+    match router.fetch(image, &want).await.as_deref() {
+        Ok([manifest]) if !digest.matches(manifest.bytes()) => Err(Error::Source(SourceError::OtherDigest)),
+        _ => Ok(()),
+    }
+}
+
+/// Stands for a layout that could not be opened.
+#[derive(Debug)]
+struct Unusable(String);
+
+#[async_trait]
+impl SignatureStore for Unusable {
+    async fn fetch(&self, _image: &ImageRef, _want: &Want) -> Result<Vec<Blob>, StoreError> {
+        Err(StoreError::unavailable(self.0.clone()))
     }
 }
 

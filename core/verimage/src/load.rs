@@ -1,6 +1,7 @@
 //! From a policy file to a policy that can judge.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,11 +51,10 @@ impl PolicyLoader {
     pub fn load(&self, path: &Path) -> Result<Policy, PolicyError> {
         let name = path.display().to_string();
         let unreadable = |error: &dyn std::fmt::Display| PolicyError::invalid("", format!("`{name}` cannot be read: {error}"));
-        let size = fs::metadata(path).map_err(|error| unreadable(&error))?.len();
-        if size > MAX_POLICY_BYTES as u64 {
-            return Err(unreadable(&format!("larger than {MAX_POLICY_BYTES} bytes")));
-        }
-        let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+        let mut bytes = Vec::new();
+        let file = fs::File::open(path).map_err(|error| unreadable(&error))?;
+        file.take(MAX_POLICY_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+        let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
         let folder = path.parent().map(Path::to_owned);
         self.load_text(&text, &name, &FolderMaterial::new(folder)).map_err(|mut error| {
             error.file = Some(name.clone());
@@ -89,6 +89,7 @@ impl PolicyLoader {
             }
         }
         refuse_planned_fields(document.value())?;
+        refuse_nulls(document.value(), &mut String::new())?;
         let native: PolicyDocument = read_config(document.value(), "")?;
         let anchors = material::resolve(&native, material)?;
         Compiler::new(&self.backends).compile(&native, anchors, source, text.as_bytes())
@@ -113,6 +114,26 @@ fn refuse_planned_fields(value: &Value) -> Result<(), PolicyError> {
                 return Err(PolicyError::new(Code::PolicyUnsupportedField, format!("/rules/{index}/{field}"), message));
             }
         }
+    }
+    Ok(())
+}
+
+/// A field without a value would have no effect, whoever wrote it meant something.
+fn refuse_nulls(value: &Value, pointer: &mut String) -> Result<(), PolicyError> {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Null => {
+            return Err(PolicyError::invalid(pointer.clone(), "this field has no value").with_hint("give it one, or leave it out"));
+        }
+        Value::Array(items) => items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, field)| (key.replace('~', "~0").replace('/', "~1"), field)).collect(),
+        _ => Vec::new(),
+    };
+    for (segment, child) in children {
+        let before = pointer.len();
+        pointer.push('/');
+        pointer.push_str(&segment);
+        refuse_nulls(child, pointer)?;
+        pointer.truncate(before);
     }
     Ok(())
 }

@@ -27,8 +27,9 @@ pub enum ImageSource {
     },
 }
 
-/// The name of an image from a layout when the caller gives none. It says nothing, so only a policy for any image fits.
-const UNNAMED: &str = "localhost/layout";
+/// The name of an image from a layout when the caller gives none: below a domain that can never exist (RFC 2606), so that
+/// only a policy for any image fits.
+const UNNAMED: &str = "layout.invalid/unnamed";
 
 impl ImageSource {
     /// Reads `[docker://]reference`, `oci:DIR[:TAG|@DIGEST]` or `oci-archive:FILE[:TAG|@DIGEST]`.
@@ -82,8 +83,13 @@ impl ImageSource {
         }
     }
 
+    /// Whether this is a layout's image that was not chosen by its digest.
+    pub(crate) fn selects_by_name(&self) -> bool {
+        matches!(self, Self::Layout { selector, .. } | Self::Archive { selector, .. } if !matches!(selector, Selector::Digest(_)))
+    }
+
     /// Opens the layout, if it is one.
-    pub(crate) fn open(&self) -> Result<Option<LayoutStore>, SourceError> {
+    pub(crate) fn open(&self) -> Result<Option<LayoutStore>, LayoutError> {
         match self {
             Self::Registry(_) => Ok(None),
             Self::Layout { folder, selector } => Ok(Some(LayoutStore::open_folder(folder, selector.clone())?)),
@@ -128,9 +134,6 @@ pub enum SourceError {
     /// The name and the layout give two digests.
     #[error("the name and the layout give two different digests")]
     OtherDigest,
-    /// The layout cannot be opened.
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
 }
 
 #[cfg(test)]

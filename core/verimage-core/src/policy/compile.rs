@@ -1,7 +1,7 @@
 //! From the written policy to the one that runs.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::document::{Apply, Distinct, KeyHash, PolicyDocument, RuleDocument, Store as StoreDocument};
 use super::{Policy, PolicyError, Requirement, Rule, Scope};
 use crate::code::Code;
+use crate::decision::leaf_count;
 use crate::digest::Digest;
 use crate::reference::{Repository, Tag};
 use crate::verifier::Verifier;
@@ -21,6 +22,10 @@ use crate::want::Place;
 const MAX_DEPTH: usize = 16;
 /// How many children a node may have.
 const MAX_CHILDREN: usize = 64;
+/// How many leaves one rule may have.
+const MAX_LEAVES: usize = 256;
+/// How many patterns a policy may have.
+const MAX_SCOPES: usize = 50_000;
 
 /// A scheme that policies can name: it turns a leaf's configuration into a [`Verifier`].
 pub trait Backend: Debug + Send + Sync {
@@ -185,8 +190,18 @@ impl<'a> Compiler<'a> {
             subject: rule.subject,
             require_digest: rule.require_digest,
             require_present: rule.require_present,
-            require: self.node(&rule.require, &format!("{pointer}/require"), 0)?,
+            require: self.tree(&rule.require, &format!("{pointer}/require"))?,
         })
+    }
+
+    fn tree(&self, value: &Value, pointer: &str) -> Result<Requirement, PolicyError> {
+        let tree = self.node(value, pointer, 0)?;
+        match leaf_count(&tree) {
+            count if count > MAX_LEAVES => {
+                Err(PolicyError::invalid(pointer, format!("the rule has {count} requirements, at most {MAX_LEAVES} are allowed")))
+            }
+            _ => Ok(tree),
+        }
     }
 
     fn node(&self, value: &Value, pointer: &str, depth: usize) -> Result<Requirement, PolicyError> {
@@ -199,6 +214,10 @@ impl<'a> Compiler<'a> {
             "allOf" => Ok(Requirement::AllOf(self.children(body, &below, depth)?)),
             "anyOf" => Ok(Requirement::AnyOf(self.children(body, &below, depth)?)),
             "threshold" => self.threshold(body, &below, depth),
+            "allow" | "deny" if depth > 0 => {
+                let message = format!("`{name}` decides on its own, so beside other requirements it or they have no effect");
+                Err(PolicyError::invalid(below, message).with_hint("make it the whole `require` of a rule"))
+            }
             "allow" => Ok(Requirement::InsecureAllow { reason: read_reason(body, &below)?, pointer: below }),
             "deny" => Ok(Requirement::Deny { reason: read_reason(body, &below)?, pointer: below }),
             scheme => {
@@ -221,10 +240,6 @@ impl<'a> Compiler<'a> {
         let of = self.children(&config.of, &format!("{pointer}/of"), depth)?;
         if config.k == 0 || config.k > of.len() {
             return Err(PolicyError::invalid(format!("{pointer}/k"), format!("`k` is between 1 and {}, the number of entries", of.len())));
-        }
-        if config.distinct == Distinct::Signer && of.iter().any(has_static_leaf) {
-            let message = "`allow` and `deny` have no signer, so a threshold over signers cannot count them";
-            return Err(PolicyError::invalid(format!("{pointer}/of"), message).with_hint("take them out, or set `distinct: entry`"));
         }
         Ok(Requirement::Threshold { count: config.k, distinct: config.distinct, of })
     }
@@ -280,14 +295,6 @@ fn single_entry(value: &Value) -> Option<(&String, &Value)> {
     entries.next().filter(|_| entries.next().is_none())
 }
 
-fn has_static_leaf(node: &Requirement) -> bool {
-    match node {
-        Requirement::InsecureAllow { .. } | Requirement::Deny { .. } => true,
-        Requirement::AllOf(of) | Requirement::AnyOf(of) | Requirement::Threshold { of, .. } => of.iter().any(has_static_leaf),
-        Requirement::Signed { .. } => false,
-    }
-}
-
 fn read_scopes(patterns: &[String], pointer: &str) -> Result<Vec<Scope>, PolicyError> {
     let read =
         |(index, text): (usize, &String)| Scope::parse(text).map_err(|message| PolicyError::invalid(format!("{pointer}/{index}"), message));
@@ -322,24 +329,54 @@ fn check_names(rules: &[Rule]) -> Result<(), PolicyError> {
     Ok(())
 }
 
-/// Patterns of `select` rules: none twice, and a pattern with a tag needs one without that covers the same images,
-/// so that leaving the tag out never leads to a weaker rule by surprise.
+/// Patterns of `select` rules: none twice. A pattern with a tag or a digest needs one without that covers the same
+/// images and applies in the same way, so that leaving tag or digest out never leads to a weaker rule by surprise.
 fn check_scopes(rules: &[Rule]) -> Result<(), PolicyError> {
-    let selecting = || rules.iter().enumerate().filter(|(_, rule)| rule.apply == Apply::Select);
-    let scopes = || selecting().flat_map(|(rule, found)| found.images.iter().enumerate().map(move |(image, scope)| (rule, image, scope)));
+    let total: usize = rules.iter().map(|rule| rule.images.len() + rule.except.len()).sum();
+    if total > MAX_SCOPES {
+        return Err(PolicyError::invalid("/rules", format!("the policy has {total} patterns, at most {MAX_SCOPES} are allowed")));
+    }
+    let covers = Covers::of(rules);
     let mut seen = BTreeSet::new();
-    let untagged: Vec<&Scope> = scopes().map(|(_, _, scope)| scope).filter(|scope| !scope.has_tag()).collect();
-    for (rule, image, scope) in scopes() {
-        let pointer = format!("/rules/{rule}/images/{image}");
-        if !seen.insert(scope.to_string()) {
-            return Err(PolicyError::invalid(pointer, format!("the pattern `{scope}` stands twice, so neither rule could win")));
-        }
-        if scope.has_tag() && !untagged.iter().any(|other| other.covers_untagged(scope)) {
-            let message = format!("`{scope}` has a tag, and no rule covers the same images without one");
-            return Err(PolicyError::invalid(pointer, message).with_hint("add a rule for the repository without a tag; `deny` will do"));
+    for (index, rule) in rules.iter().enumerate() {
+        for (image, scope) in rule.images.iter().enumerate() {
+            let pointer = format!("/rules/{index}/images/{image}");
+            if rule.apply == Apply::Select && !seen.insert(scope.canonical()) {
+                return Err(PolicyError::invalid(pointer, format!("the pattern `{scope}` stands twice, so neither could win")));
+            }
+            if (scope.has_tag() || scope.has_digest()) && !covers.cover(rule.apply, scope) {
+                let message = format!("`{scope}` has a tag or a digest, and no rule of the same kind covers the same images without");
+                return Err(PolicyError::invalid(pointer, message).with_hint("add a rule for the repository alone; `deny` will do"));
+            }
         }
     }
     Ok(())
+}
+
+/// Patterns without tag and digest, by how they apply and by their literal beginnings.
+struct Covers<'a> {
+    scopes: HashMap<(Apply, Option<&'a str>, Option<&'a str>), Vec<(&'a Scope, &'a [Scope])>>,
+}
+
+impl<'a> Covers<'a> {
+    fn of(rules: &'a [Rule]) -> Self {
+        let mut scopes: HashMap<_, Vec<_>> = HashMap::new();
+        for rule in rules {
+            for scope in rule.images.iter().filter(|scope| !scope.has_tag() && !scope.has_digest()) {
+                let (host, segment) = scope.landmark();
+                scopes.entry((rule.apply, host, segment)).or_default().push((scope, rule.except.as_slice()));
+            }
+        }
+        Self { scopes }
+    }
+
+    /// A pattern covers another only if no exception of its rule can reach it.
+    fn cover(&self, apply: Apply, scope: &'a Scope) -> bool {
+        let (host, segment) = scope.landmark();
+        let keys = [(apply, host, segment), (apply, host, None), (apply, None, segment), (apply, None, None)];
+        let mut found = keys.iter().filter_map(|key| self.scopes.get(key)).flatten();
+        found.any(|(other, except)| other.covers_untagged(scope) && !except.iter().any(|exception| exception.may_overlap(scope)))
+    }
 }
 
 fn digest_of_material(anchors: &BTreeMap<String, Anchor>) -> Digest {

@@ -137,7 +137,7 @@ pub struct RuleDocument {
 }
 
 /// How a rule takes part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Apply {
     /// The most specific of these rules judges.

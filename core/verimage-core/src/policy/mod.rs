@@ -52,7 +52,8 @@ impl Policy {
         self.unmatched
     }
 
-    /// Which rules judge an image: every matching `always` rule, and the most specific `select` rule.
+    /// Which rules judge an image: every matching `always` rule, and the most specific `select` rule. Rules in audit mode
+    /// that only apply always do not make an image matched: the list is then empty.
     ///
     /// # Errors
     /// The names of the rules that match equally well.
@@ -73,8 +74,14 @@ impl Policy {
         }
         match best.map(|(_, rules)| rules) {
             Some(tied) if tied.len() > 1 => Err(Ambiguous { rules: tied.iter().map(|rule| rule.name.clone()).collect() }),
+            None if applying.iter().all(|rule| rule.mode == Mode::Audit) => Ok(Vec::new()),
             selected => Ok(selected.into_iter().flatten().chain(applying).collect()),
         }
+    }
+
+    /// Whether a rule could match this image once its digest is known.
+    pub(crate) fn has_digest_scope_for(&self, image: &ImageRef) -> bool {
+        self.rules.iter().flat_map(|rule| rule.images.iter().chain(&rule.except)).any(|scope| scope.matches_but_for_digest(image))
     }
 }
 

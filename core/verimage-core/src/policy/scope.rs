@@ -1,10 +1,10 @@
 //! The scope language: which images a rule is for (docs: "Scopes").
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::fmt;
 
 use crate::digest::Digest;
-use crate::reference::ImageRef;
+use crate::reference::{ImageRef, is_host, is_path_component};
 
 /// A pattern over image references: `host/path[:tag][@digest]`.
 ///
@@ -47,7 +47,12 @@ impl Scope {
         };
         let tag = tag.map(parse_tag_glob).transpose()?.flatten();
         let host = HostPattern::parse(host).ok_or_else(|| suggestion(text))?;
-        Ok(Self { text: text.to_owned(), host, path: PathPattern::parse(path)?, tag, digest })
+        let path = PathPattern::parse(path)?;
+        if host == HostPattern::Literal("docker.io".to_owned()) && path.segments.len() == 1 && !path.open {
+            let name = path.segments.join("/");
+            return Err(format!("Docker Hub's official images are below `library`; write `docker.io/library/{name}`"));
+        }
+        Ok(Self { text: text.to_owned(), host, path, tag, digest })
     }
 
     /// Whether the reference lies in this scope.
@@ -70,6 +75,36 @@ impl Scope {
         }
     }
 
+    /// Whether the reference lies in this scope if its digest turns out to be the one that the scope names.
+    pub(crate) fn matches_but_for_digest(&self, image: &ImageRef) -> bool {
+        let Some(digest) = &self.digest else { return false };
+        image.digest().is_none() && self.matches(&image.clone().with_digest(digest.clone()))
+    }
+
+    /// Whether this scope asks for a digest.
+    pub fn has_digest(&self) -> bool {
+        self.digest.is_some()
+    }
+
+    /// The same for scopes that match the same references, whatever the spelling of host and tag.
+    pub(crate) fn canonical(&self) -> String {
+        format!("{:?} {:?} {:?} {:?}", self.host, self.path, self.tag, self.digest)
+    }
+
+    /// Whether some image could lie in both scopes, whatever its tag and digest. May say yes where the answer is no.
+    pub(crate) fn may_overlap(&self, other: &Self) -> bool {
+        self.host.may_overlap(&other.host) && self.path.may_overlap(&other.path)
+    }
+
+    /// The literal host and the literal first segment of the path, where there are such.
+    pub(crate) fn landmark(&self) -> (Option<&str>, Option<&str>) {
+        let host = match &self.host {
+            HostPattern::Literal(host) => Some(host.as_str()),
+            _ => None,
+        };
+        (host, self.path.segments.first().map(String::as_str).filter(|segment| !segment.contains('*')))
+    }
+
     /// Whether this scope asks for a tag.
     pub fn has_tag(&self) -> bool {
         self.tag.is_some()
@@ -77,8 +112,7 @@ impl Scope {
 
     /// Whether every image of `other` lies in this scope whatever its tag. May say no where the answer is yes.
     pub fn covers_untagged(&self, other: &Self) -> bool {
-        let digest = self.digest.is_none() || self.digest == other.digest;
-        self.tag.is_none() && digest && self.host.covers(&other.host) && self.path.covers(&other.path)
+        self.tag.is_none() && self.digest.is_none() && self.host.covers(&other.host) && self.path.covers(&other.path)
     }
 }
 
@@ -103,13 +137,13 @@ impl HostPattern {
             return Some(Self::Any);
         }
         if let Some(suffix) = text.strip_prefix("**.") {
-            return is_literal_host(suffix).then(|| Self::ManyLabels(format!(".{suffix}")));
+            return is_host(suffix).then(|| Self::ManyLabels(format!(".{suffix}")));
         }
         if let Some(suffix) = text.strip_prefix("*.") {
-            return is_literal_host(suffix).then(|| Self::OneLabel(format!(".{suffix}")));
+            return is_host(suffix).then(|| Self::OneLabel(format!(".{suffix}")));
         }
         let recognisable = text == "localhost" || text.contains(['.', ':']);
-        (recognisable && is_literal_host(&text)).then(|| Self::Literal(canonical_host(&text).to_owned()))
+        (recognisable && is_host(&text)).then(|| Self::Literal(canonical_host(&text).to_owned()))
     }
 
     fn matches(&self, host: &str) -> bool {
@@ -130,6 +164,13 @@ impl HostPattern {
         }
     }
 
+    fn may_overlap(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(host), pattern) | (pattern, Self::Literal(host)) => pattern.matches(host),
+            _ => true,
+        }
+    }
+
     fn rank(&self) -> u8 {
         match self {
             Self::Literal(_) => 3,
@@ -143,11 +184,6 @@ impl HostPattern {
 /// Docker Hub has three names.
 fn canonical_host(host: &str) -> &str {
     if matches!(host, "index.docker.io" | "registry-1.docker.io") { "docker.io" } else { host }
-}
-
-fn is_literal_host(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']');
-    !text.is_empty() && text.bytes().all(allowed) && !text.starts_with(['.', '-']) && !text.contains("..")
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +205,9 @@ impl PathPattern {
             if segment.is_empty() || !segment.bytes().all(allowed) {
                 return Err(format!("`{segment}` cannot be part of a repository path (lower case, digits, `.`, `_`, `-`, `*`)"));
             }
+            if !segment.contains('*') && !is_path_component(segment) {
+                return Err(format!("`{segment}` is no part of a repository path, so the pattern can never match"));
+            }
             if segment.contains("**") {
                 return Err("`**` stands alone, as the last part of the path: `registry.example/team/**`".to_owned());
             }
@@ -180,6 +219,18 @@ impl PathPattern {
         let mut parts = path.split('/');
         let fixed = self.segments.iter().all(|segment| parts.next().is_some_and(|part| glob_matches(segment, part)));
         fixed && parts.next().is_some() == self.open
+    }
+
+    fn may_overlap(&self, other: &Self) -> bool {
+        let literal = |text: &&String| !text.contains('*');
+        let mut pairs = self.segments.iter().zip(&other.segments);
+        let differ = pairs.any(|(mine, theirs)| literal(&mine) && literal(&theirs) && mine != theirs);
+        let depth = match self.segments.len().cmp(&other.segments.len()) {
+            Ordering::Less => self.open,
+            Ordering::Equal => self.open == other.open,
+            Ordering::Greater => other.open,
+        };
+        !differ && depth
     }
 
     /// A `*` of the other pattern is a character that only a `*` of this one can take.
@@ -292,7 +343,21 @@ mod tests {
     fn refuses_with_a_suggestion() {
         assert!(Scope::parse("nginx").unwrap_err().contains("docker.io/library/nginx"));
         assert!(Scope::parse("bitnami/redis*").unwrap_err().contains("docker.io/bitnami/redis"));
-        for bad in ["**", "r.example/**/x", "r.example/a**", "r.example/A", "r.example/", "r.example/a:", "*/a", "..example/a"] {
+        for bad in [
+            "**",
+            "r.example/**/x",
+            "r.example/a**",
+            "r.example/A",
+            "r.example/",
+            "r.example/a:",
+            "*/a",
+            "..example/a",
+            "docker.io/nginx",
+            "r.example:port/a",
+            "r[x].example/a",
+            "r.example/-a",
+            "r.example/a..b",
+        ] {
             assert!(Scope::parse(bad).is_err(), "{bad}");
         }
     }

@@ -9,23 +9,46 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use verimage_core::policy::{Backend, Compiler, LeafContext, read_config};
 use verimage_core::{
-    Answer, Blob, Check, Code, Context, Digest, Evidence, Failure, ImageRef, Limits, Policy, PolicyError, Progress, Session, Signer,
+    Answer, Blob, Check, Code, Context, Digest, Evidence, Failure, ImageRef, Limits, Policy, PolicyError, Progress, Session, Signer, Step,
     StoreError, StoreErrorKind, Subject, Timestamp, Verdict, Verifier, Want, What, one_round,
 };
 
-/// The leaf `line`: `{from: [KEY…]}`. Each key is a list of lines `good SIGNER`, `other SIGNER` or `bad`.
+/// The leaf `line`: `{from: [KEY…], after: N}`. Each key is a list of lines `good SIGNER`, `other SIGNER` or `bad`; they
+/// are asked for after N rounds of other questions.
 #[derive(Debug)]
 struct Lines;
+
+/// Asks for something useless some times, then goes on.
+struct Delayed {
+    rounds: usize,
+    then: Box<dyn Check>,
+    begun: bool,
+}
+
+impl Check for Delayed {
+    fn step(&mut self, answers: &[Answer], context: &Context<'_>) -> Step {
+        if self.rounds > 0 {
+            self.rounds -= 1;
+            return Step::Fetch(vec![want(&format!("nothing-{}", self.rounds))]);
+        }
+        let answers = if self.begun { answers } else { &[] };
+        self.begun = true;
+        self.then.step(answers, context)
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LinesConfig {
     from: Vec<String>,
+    #[serde(default)]
+    after: usize,
 }
 
 #[derive(Debug)]
 struct LinesVerifier {
     from: Vec<String>,
+    after: usize,
 }
 
 impl Backend for Lines {
@@ -34,7 +57,7 @@ impl Backend for Lines {
     }
     fn compile(&self, config: &Value, context: &LeafContext<'_>) -> Result<Arc<dyn Verifier>, PolicyError> {
         let config: LinesConfig = read_config(config, context.pointer)?;
-        Ok(Arc::new(LinesVerifier { from: config.from }))
+        Ok(Arc::new(LinesVerifier { from: config.from, after: config.after }))
     }
     fn schema(&self) -> Value {
         json!({})
@@ -48,11 +71,12 @@ impl Verifier for LinesVerifier {
     fn begin(&self, subject: &Subject) -> Box<dyn Check> {
         let subject = subject.digest().clone();
         let wants = self.from.iter().map(|key| want(&format!("{key}@{subject}"))).collect();
-        one_round("line", wants, move |blob: &Blob, _: &Context<'_>| match blob.text().unwrap_or("bad").split_once(' ') {
+        let then = one_round("line", wants, move |blob: &Blob, _: &Context<'_>| match blob.text().unwrap_or("bad").split_once(' ') {
             Some(("good", signer)) => Ok(Evidence::new(subject.clone(), Signer::named(signer))),
             Some(("other", signer)) => Ok(Evidence::new(Digest::sha256(b"another image"), Signer::named(signer))),
             _ => Err(Failure::new(Code::SignatureInvalid, "a bad line")),
-        })
+        });
+        Box::new(Delayed { rounds: self.after, then, begun: false })
     }
 }
 
@@ -77,6 +101,10 @@ pub fn rule(require: Value) -> Value {
 
 pub fn leaf(key: &str) -> Value {
     json!({"line": {"from": [key]}})
+}
+
+pub fn late_leaf(key: &str, after: usize) -> Value {
+    json!({"line": {"from": [key], "after": after}})
 }
 
 /// What the world answers: lines by key for any subject, the image's manifest, errors by key.
@@ -136,6 +164,7 @@ impl World {
         loop {
             match session.step(&context) {
                 Progress::Done(verdict) => return *verdict,
+                Progress::Pause => {}
                 Progress::Fetch(wants) => {
                     self.asked.extend(wants.iter().cloned());
                     let answers = wants.into_iter().map(|want| Answer { result: self.answer(&want), want });
