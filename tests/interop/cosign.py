@@ -61,6 +61,8 @@ class Verimage:
         command = [self.executable, "verify", reference, "--cosign-key", key, "--insecure-ignore-tlog"]
         finished = run([*command, *arguments, "--format", "json"], self.directory, environment)
         status = finished.returncode
+        if status == 2 and finished.stderr.startswith(b"error: key-unsupported"):
+            return Answer(False, status)
         if status not in (0, 1, 3):
             return Answer(False, status, f"exit {status}: {finished.stderr.decode(errors='replace').strip()[-200:]}")
         if status == 0 and named_digest(finished.stdout) != digest:

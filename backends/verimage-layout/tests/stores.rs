@@ -1,5 +1,7 @@
 //! Layouts as folders and as archives: what they give, and what they refuse.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Properties of every decision, over random trees and random worlds.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod common;
 

@@ -2,7 +2,7 @@
 //!
 //! The corpus is at `VERIMAGE_CORPUS`, or beside the repository. Without it the test says so and passes.
 
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
 
 mod common {
     pub(super) mod json;

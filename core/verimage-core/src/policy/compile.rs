@@ -353,9 +353,12 @@ fn check_scopes(rules: &[Rule]) -> Result<(), PolicyError> {
     Ok(())
 }
 
-/// Patterns without tag and digest, by how they apply and by their literal beginnings.
+/// How a pattern applies, and its literal host and first segment.
+type Landmark<'a> = (Apply, Option<&'a str>, Option<&'a str>);
+
+/// Patterns without tag and digest, each with the exceptions of its rule.
 struct Covers<'a> {
-    scopes: HashMap<(Apply, Option<&'a str>, Option<&'a str>), Vec<(&'a Scope, &'a [Scope])>>,
+    scopes: HashMap<Landmark<'a>, Vec<(&'a Scope, &'a [Scope])>>,
 }
 
 impl<'a> Covers<'a> {
