@@ -36,12 +36,12 @@ corpus:
 interop:
 	$(CARGO) build --quiet -p verimage-cli
 	@tests/tools/install.sh --budget 1200 all
-	@VERIMAGE="$$($(CARGO) metadata --format-version 1 --no-deps | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')/debug/verimage" python3 tests/interop/cosign.py
+	@tests/tools/interop.sh
 
 interop-all:
 	$(CARGO) build --quiet -p verimage-cli
 	@tests/tools/install.sh --require all
-	@VERIMAGE="$$($(CARGO) metadata --format-version 1 --no-deps | python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')/debug/verimage" python3 tests/interop/cosign.py --require
+	@tests/tools/interop.sh --require
 
 bench:
 	$(CARGO) bench -p verimage-benches

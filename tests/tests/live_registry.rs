@@ -15,11 +15,12 @@ use serde_json::Value;
 use verimage::registry::{RegistryConfig, RegistryStore};
 use verimage::{Decision, Digest, FolderMaterial, PolicyLoader, Verdict, Verimage};
 
-/// Signed by one key; asked by digest: the signature manifest and its payload. By tag: one more to resolve.
+/// Signed by one key, in the store `tag`; asked by digest: the signature manifest and its payload. By tag: one more to
+/// resolve.
 #[test]
 fn one_signature_costs_two_requests_by_digest_and_three_by_tag() {
     let Some(world) = World::start(&[("demo/app", "p256")]) else { return };
-    let policy = cosign("p256", "");
+    let policy = cosign("p256", TAGS);
     let digest = world.digest("p256");
     let (verdict, requests) = world.verify(&format!("demo/app@{digest}"), &policy);
     assert_eq!((verdict.decision, verdict.digest.as_deref(), requests.len()), (Decision::Allow, Some(digest.as_str()), 2), "{requests:?}");
@@ -30,7 +31,7 @@ fn one_signature_costs_two_requests_by_digest_and_three_by_tag() {
 #[test]
 fn an_unsigned_image_costs_one_request_and_a_missing_one_is_not_unsigned() {
     let Some(world) = World::start(&[("demo/plain", "unsigned")]) else { return };
-    let policy = cosign("p256", "");
+    let policy = cosign("p256", TAGS);
     let (verdict, requests) = world.verify(&format!("demo/plain@{}", world.digest("unsigned")), &policy);
     assert_eq!(
         (verdict.decision, verdict.code.as_deref(), requests.len()),
@@ -50,6 +51,7 @@ fn an_unsigned_image_costs_one_request_and_a_missing_one_is_not_unsigned() {
 fn equal_questions_are_asked_once() {
     let Some(world) = World::start(&[("demo/two", "two-signers")]) else { return };
     let text = fs::read_to_string(fixtures().join("cases/threshold-two-signers/policy.yaml")).unwrap();
+    let text = text.replace("transparency: none", "transparency: none, format: simpleSigning");
     let text = text.replace("registry.example/demo/**", "**/**").replace("../../keys", fixtures().join("keys").to_str().unwrap());
     let (verdict, requests) = world.verify(&format!("demo/two@{}", world.digest("two-signers")), &text);
     assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 1 + world.payloads("two-signers")), "{requests:?}");
@@ -64,6 +66,27 @@ fn signatures_in_a_repository_of_their_own() {
     assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 2), "{requests:?}");
     assert!(requests.iter().all(|line| line.contains("/demo/signatures/")), "{requests:?}");
 }
+
+/// The default store looks among the referrers as well; a registry without them costs that question and its tag.
+#[test]
+fn the_default_store_costs_two_requests_more() {
+    let Some(world) = World::start(&[("demo/app", "p256")]) else { return };
+    let digest = world.digest("p256");
+    let (verdict, requests) = world.verify(&format!("demo/app@{digest}"), &cosign("p256", ""));
+    assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 4), "{requests:?}");
+}
+
+/// A bundle below the referrers tag: the question for referrers, the tag, then manifest and bundle.
+#[test]
+fn one_bundle_costs_two_requests_beside_the_list() {
+    let Some(world) = World::start(&[("demo/bundle", "bundle-p256")]) else { return };
+    let digest = world.digest("bundle-p256");
+    let (verdict, requests) = world.verify(&format!("demo/bundle@{digest}"), &cosign("p256", ", format: bundle"));
+    assert_eq!((verdict.decision, verdict.digest.as_deref(), requests.len()), (Decision::Allow, Some(digest.as_str()), 4), "{requests:?}");
+}
+
+/// Only the tags of cosign 1 and 2.
+const TAGS: &str = ", format: simpleSigning";
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign")

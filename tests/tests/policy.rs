@@ -51,7 +51,7 @@ fn errors_name_line_column_pointer_and_what_to_do() {
 #[test]
 fn what_is_not_supported_says_so() {
     for (leaf, pointer) in
-        [(", keyless: {}", "keyless"), (", certificate: {}", "certificate"), (", sct: none", "sct"), (", format: any", "format")]
+        [(", keyless: {}", "keyless"), (", certificate: {}", "certificate"), (", sct: none", "sct"), (", root: x", "root")]
     {
         let refused = error(&policy("{ file: p256.pub }", leaf));
         assert_eq!((refused.code, refused.pointer), (Code::PolicyUnsupportedField, format!("/rules/0/require/cosign/{pointer}")));
@@ -132,6 +132,19 @@ fn every_field_of_a_cosign_leaf_counts() {
     assert_eq!(judge("p256", &prefixed).code.as_deref(), Some("signature-not-found"));
     let plain = prefixed.replace(", tagPrefix: signed-", "");
     assert_eq!(judge("p256", &plain).decision, Decision::Allow);
+    for (layout, format, store, decision) in [
+        ("p256", "simpleSigning", "auto", Decision::Allow),
+        ("p256", "bundle", "auto", Decision::Deny),
+        ("p256", "any", "referrers", Decision::Deny),
+        ("bundle-p256", "bundle", "auto", Decision::Allow),
+        ("bundle-p256", "any", "referrers", Decision::Allow),
+        ("bundle-p256", "simpleSigning", "auto", Decision::Deny),
+        ("bundle-p256", "any", "tag", Decision::Deny),
+    ] {
+        let leaf = format!(", transparency: none, format: {format}, stores: [s]");
+        let text = policy("{ file: p256.pub }", &leaf) + &format!("stores: {{ s: {{ type: {store} }} }}\n");
+        assert_eq!(judge(layout, &text).decision, decision, "{layout} {format} {store}");
+    }
     let elsewhere = prefixed.replace("tagPrefix: signed-", "repository: registry.example/elsewhere");
     assert_eq!(judge("p256", &elsewhere).code.as_deref(), Some("store-unavailable"));
 }

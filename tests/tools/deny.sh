@@ -8,4 +8,5 @@ if [ ! -x "$root/bin/cargo-deny" ]; then
     CARGO_TARGET_DIR="$root/build" cargo install --quiet --locked --root "$root" "cargo-deny@$version"
     rm -rf "$root/build"
 fi
+cargo fetch --quiet --locked
 "$root/bin/cargo-deny" --offline check licenses bans sources

@@ -1,43 +1,31 @@
-//! Judges the signatures of one image: manifests first, then their payloads, a batch at a time.
+//! Judges the signatures of one image: what each store has, then a batch of it at a time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde_json::Value;
 use verimage_core::manifest::Descriptor;
 use verimage_core::policy::Store;
-use verimage_core::{
-    Answer, Check, Code, Context, Digest, Evidence, Failure, ImageRef, SignatureReport, Signer, Step, Subject, Verifier, Want,
-};
-use verimage_crypto::{Algorithm, VerifyingKey};
+use verimage_core::{Answer, Blob, Check, Code, Context, Digest, Evidence, Failure, SignatureReport, Step, Subject, Verifier, Want, What};
 
-use crate::config::{Reference, Transparency};
+use crate::config::{Format, Transparency};
 use crate::discover;
-use crate::envelope::{self, Payload, SIMPLE_SIGNING_MEDIA_TYPE};
-use crate::failure::{foreign_layer, log_missing, malformed, payload_too_large, too_many_layers};
+use crate::envelope::{self, SIMPLE_SIGNING_MEDIA_TYPE};
+use crate::expectation::Expectation;
+use crate::failure::{envelope_too_large, foreign_layer, malformed, payload_too_large, too_many_layers, too_many_referrers};
 
-/// How many payloads are fetched in one round.
+/// How many things are fetched in one round.
 const BATCH: usize = 64;
-
-/// What one signature must fulfil, all of it.
-#[derive(Debug)]
-pub(crate) struct Expectation {
-    pub(crate) key: VerifyingKey,
-    pub(crate) algorithms: Vec<Algorithm>,
-    pub(crate) transparency: Transparency,
-    pub(crate) reference: Reference,
-    pub(crate) annotations: BTreeMap<String, String>,
-}
 
 #[derive(Debug)]
 pub(crate) struct CosignVerifier {
     stores: Vec<Store>,
+    format: Format,
     expectation: Arc<Expectation>,
 }
 
 impl CosignVerifier {
-    pub(crate) fn new(stores: Vec<Store>, expectation: Expectation) -> Self {
-        Self { stores, expectation: Arc::new(expectation) }
+    pub(crate) fn new(stores: Vec<Store>, format: Format, expectation: Expectation) -> Self {
+        Self { stores, format, expectation: Arc::new(expectation) }
     }
 }
 
@@ -49,9 +37,12 @@ impl Verifier for CosignVerifier {
     fn begin(&self, subject: &Subject) -> Box<dyn Check> {
         Box::new(CosignCheck {
             stores: self.stores.clone(),
+            format: self.format,
             expectation: self.expectation.clone(),
             subject: subject.clone(),
             stage: Stage::Start,
+            layers: VecDeque::new(),
+            referrers: VecDeque::new(),
             tried: 0,
             reports: Vec::new(),
         })
@@ -67,126 +58,220 @@ impl Verifier for CosignVerifier {
 
 struct CosignCheck {
     stores: Vec<Store>,
+    format: Format,
     expectation: Arc<Expectation>,
     subject: Subject,
     stage: Stage,
+    /// Layers of signature manifests, not yet judged.
+    layers: VecDeque<Layer>,
+    /// Referrers whose manifests were not looked at.
+    referrers: VecDeque<Want>,
     /// Signatures that were looked at, of all stores together.
     tried: usize,
     reports: Vec<SignatureReport>,
 }
 
+/// What the next answers belong to.
 enum Stage {
     Start,
-    Manifests,
-    Payloads { under_way: Vec<Candidate>, waiting: VecDeque<Candidate> },
+    Stores,
+    Layers(Vec<Layer>),
+    Referrers(Vec<Want>),
+    Bundles(Vec<BundleBlob>),
 }
 
 /// A layer that may hold a signature.
-struct Candidate {
+struct Layer {
     manifest: Want,
     index: usize,
-    layer: Descriptor,
+    digest: Digest,
+    size: u64,
     signature: Vec<u8>,
     payload: Want,
 }
 
+/// A referrer that holds a bundle.
+struct BundleBlob {
+    manifest: Want,
+    size: u64,
+    blob: Want,
+}
+
 impl Check for CosignCheck {
     fn step(&mut self, answers: &[Answer], context: &Context<'_>) -> Step {
-        match std::mem::replace(&mut self.stage, Stage::Manifests) {
-            Stage::Start => match discover::signature_manifests(&self.stores, &self.subject, context.limits) {
-                Ok(wants) => Step::Fetch(wants),
-                Err((place, failure)) => {
-                    self.report(&place, 0, Err(failure));
-                    self.done()
+        match std::mem::replace(&mut self.stage, Stage::Start) {
+            Stage::Start => return self.first(context),
+            Stage::Stores => answers.iter().for_each(|answer| self.read_store(answer, context)),
+            Stage::Layers(layers) => {
+                for layer in layers {
+                    let outcome = fetched(answers, &layer.payload, &layer.digest, layer.size)
+                        .and_then(|blob| self.expectation.judge_payload(blob.bytes(), &layer.signature, &self.subject));
+                    self.report(&layer.manifest, layer.index, outcome);
                 }
-            },
-            Stage::Manifests => {
-                let candidates = answers.iter().flat_map(|answer| self.read_candidates(answer, context)).collect();
-                self.next_batch(candidates)
             }
-            Stage::Payloads { under_way, waiting } => {
-                for candidate in under_way {
-                    let outcome = self.judge(&candidate, answers);
-                    let passed = outcome.is_ok();
-                    self.report(&candidate.manifest, candidate.index, outcome);
-                    if passed && !context.all_evidence {
-                        return self.done();
-                    }
+            Stage::Referrers(manifests) => {
+                let bundles: Vec<_> = manifests.iter().filter_map(|manifest| self.read_referrer(manifest, answers, context)).collect();
+                if !bundles.is_empty() {
+                    let wants = bundles.iter().map(|bundle| bundle.blob.clone()).collect();
+                    self.stage = Stage::Bundles(bundles);
+                    return fetch(wants);
                 }
-                self.next_batch(waiting)
+            }
+            Stage::Bundles(bundles) => {
+                for BundleBlob { manifest, size, blob } in bundles {
+                    let What::Blob(digest) = &blob.what else { continue };
+                    let outcome =
+                        fetched(answers, &blob, digest, size).and_then(|found| self.expectation.judge_bundle(found.bytes(), &self.subject));
+                    self.report(&manifest, 0, outcome);
+                }
             }
         }
+        self.next(context)
     }
 }
 
 impl CosignCheck {
+    fn first(&mut self, context: &Context<'_>) -> Step {
+        match discover::first_wants(&self.stores, self.format, &self.subject, context.limits) {
+            Ok(wants) => {
+                self.stage = Stage::Stores;
+                Step::Fetch(wants)
+            }
+            Err((place, failure)) => {
+                self.report(&place, 0, Err(failure));
+                self.done()
+            }
+        }
+    }
+
+    /// Payloads before referrers: whoever signed in the older form needs no further questions.
+    fn next(&mut self, context: &Context<'_>) -> Step {
+        if !context.all_evidence && self.reports.iter().any(|report| report.outcome.is_ok()) {
+            return self.done();
+        }
+        if !self.layers.is_empty() {
+            let batch: Vec<Layer> = self.layers.drain(..self.layers.len().min(BATCH)).collect();
+            let wants = batch.iter().map(|layer| layer.payload.clone()).collect();
+            self.stage = Stage::Layers(batch);
+            return fetch(wants);
+        }
+        if !self.referrers.is_empty() {
+            let batch: Vec<Want> = self.referrers.drain(..self.referrers.len().min(BATCH)).collect();
+            self.stage = Stage::Referrers(batch.clone());
+            return fetch(batch);
+        }
+        self.done()
+    }
+
     fn done(&mut self) -> Step {
         Step::Done(std::mem::take(&mut self.reports))
     }
 
-    fn report(&mut self, manifest: &Want, index: usize, outcome: Result<Evidence, Failure>) {
-        self.reports.push(SignatureReport::new("cosign", manifest.clone(), index, outcome));
+    fn report(&mut self, source: &Want, index: usize, outcome: Result<Evidence, Failure>) {
+        self.reports.push(SignatureReport::new("cosign", source.clone(), index, outcome));
     }
 
-    fn next_batch(&mut self, mut candidates: VecDeque<Candidate>) -> Step {
-        if candidates.is_empty() {
-            return self.done();
+    fn read_store(&mut self, answer: &Answer, context: &Context<'_>) {
+        for blob in answer.result.iter().flatten() {
+            match &answer.want.what {
+                What::Referrers { .. } => self.read_page(&answer.want, blob, context),
+                _ => self.read_layers(&answer.want, blob, context),
+            }
         }
-        let waiting = candidates.split_off(candidates.len().min(BATCH));
-        let mut wants: Vec<Want> = candidates.iter().map(|candidate| candidate.payload.clone()).collect();
-        wants.sort();
-        wants.dedup();
-        self.stage = Stage::Payloads { under_way: candidates.into(), waiting };
-        Step::Fetch(wants)
     }
 
     /// The layers of one signature manifest that are worth a look; the others become reports at once.
-    fn read_candidates(&mut self, answer: &Answer, context: &Context<'_>) -> Vec<Candidate> {
-        let Some(blob) = answer.result.iter().flatten().next() else { return Vec::new() };
+    fn read_layers(&mut self, source: &Want, blob: &Blob, context: &Context<'_>) {
+        let limits = context.limits;
         let manifest = match discover::read_manifest(blob.bytes()) {
             Ok(manifest) => manifest,
-            Err(failure) => {
-                self.report(&answer.want, 0, Err(failure));
-                return Vec::new();
-            }
+            Err(failure) => return self.report(source, 0, Err(failure)),
         };
-        let limits = context.limits;
         let room = limits.signatures.saturating_sub(self.tried);
         if manifest.layers.len() > room {
-            self.report(&answer.want, room, Err(too_many_layers(manifest.layers.len(), limits)));
+            self.report(source, room, Err(too_many_layers(manifest.layers.len(), limits)));
         }
         self.tried = self.tried.saturating_add(manifest.layers.len().min(room));
-        let mut candidates = Vec::new();
         for (index, layer) in manifest.layers.into_iter().take(room).enumerate() {
-            match read_layer(&layer, context) {
-                Err(failure) => self.report(&answer.want, index, Err(failure)),
+            match read_signature(&layer, context) {
+                Err(failure) => self.report(source, index, Err(failure)),
                 Ok(signature) => {
-                    let payload = discover::payload(&answer.want, &layer.digest, limits);
-                    candidates.push(Candidate { manifest: answer.want.clone(), index, layer, signature, payload });
+                    let payload = discover::payload(source, &layer.digest, limits);
+                    self.layers.push_back(Layer {
+                        manifest: source.clone(),
+                        index,
+                        digest: layer.digest,
+                        size: layer.size,
+                        signature,
+                        payload,
+                    });
                 }
             }
         }
-        candidates
     }
 
-    fn judge(&self, candidate: &Candidate, answers: &[Answer]) -> Result<Evidence, Failure> {
-        let answer = answers.iter().find(|answer| answer.want == candidate.payload);
-        let blob = answer.and_then(|answer| answer.result.as_ref().ok()).and_then(|blobs| blobs.first());
-        let blob = blob.ok_or_else(|| {
-            let error = answer.and_then(|answer| answer.result.as_ref().err());
-            let code = error.map_or(Code::StoreUnavailable, |error| Code::of_store_error(error.kind));
-            let reason = error.map_or_else(|| "there is no answer".to_owned(), ToString::to_string);
-            Failure::new(code, format!("the payload {} is not to be had: {reason}", candidate.layer.digest))
-        })?;
-        if blob.bytes().len() as u64 != candidate.layer.size {
-            return Err(malformed(format!("the payload has {} bytes, its descriptor says {}", blob.bytes().len(), candidate.layer.size)));
+    /// The referrers of one page that may be signatures.
+    fn read_page(&mut self, source: &Want, blob: &Blob, context: &Context<'_>) {
+        let page = match discover::read_page(blob.bytes()) {
+            Ok(page) => page,
+            Err(failure) => return self.report(source, 0, Err(failure)),
+        };
+        for entry in page.manifests.iter().filter(|entry| discover::may_be_signature(entry)) {
+            let want = discover::referrer(source, &entry.digest, context.limits);
+            if self.referrers.contains(&want) {
+                continue;
+            }
+            if self.referrers.len() >= context.limits.referrers {
+                return self.report(source, self.referrers.len(), Err(too_many_referrers(context.limits)));
+            }
+            self.referrers.push_back(want);
         }
-        self.expectation.judge(blob.bytes(), &candidate.signature, &self.subject)
+    }
+
+    /// The bundle of a referrer; other people's referrers are passed over.
+    fn read_referrer(&mut self, manifest: &Want, answers: &[Answer], context: &Context<'_>) -> Option<BundleBlob> {
+        let answer = answers.iter().find(|answer| answer.want == *manifest)?;
+        let blob = answer.result.as_ref().ok()?.first()?;
+        let layer = match discover::read_manifest(blob.bytes()).and_then(|manifest| discover::bundle_layer(manifest, &self.subject)) {
+            Ok(layer) => layer?,
+            Err(failure) => {
+                self.report(manifest, 0, Err(failure));
+                return None;
+            }
+        };
+        if layer.size > context.limits.envelope_bytes {
+            self.report(manifest, 0, Err(envelope_too_large(layer.size, context.limits)));
+            return None;
+        }
+        Some(BundleBlob { manifest: manifest.clone(), size: layer.size, blob: discover::bundle(manifest, &layer.digest, context.limits) })
+    }
+}
+
+/// Each want once.
+fn fetch(mut wants: Vec<Want>) -> Step {
+    wants.sort();
+    wants.dedup();
+    Step::Fetch(wants)
+}
+
+/// The blob of a layer, if it is there and has the size that its descriptor says.
+fn fetched<'a>(answers: &'a [Answer], want: &Want, digest: &Digest, size: u64) -> Result<&'a Blob, Failure> {
+    let answer = answers.iter().find(|answer| answer.want == *want);
+    let blob = answer.and_then(|answer| answer.result.as_ref().ok()).and_then(|blobs| blobs.first());
+    let blob = blob.ok_or_else(|| {
+        let error = answer.and_then(|answer| answer.result.as_ref().err());
+        let code = error.map_or(Code::StoreUnavailable, |error| Code::of_store_error(error.kind));
+        let reason = error.map_or_else(|| "there is no answer".to_owned(), ToString::to_string);
+        Failure::new(code, format!("{digest} is not to be had: {reason}"))
+    })?;
+    match blob.bytes().len() as u64 {
+        length if length == size => Ok(blob),
+        length => Err(malformed(format!("{digest} has {length} bytes, its descriptor says {size}"))),
     }
 }
 
 /// The signature of a layer that is worth fetching.
-fn read_layer(layer: &Descriptor, context: &Context<'_>) -> Result<Vec<u8>, Failure> {
+fn read_signature(layer: &Descriptor, context: &Context<'_>) -> Result<Vec<u8>, Failure> {
     if layer.media_type != SIMPLE_SIGNING_MEDIA_TYPE {
         return Err(foreign_layer(&layer.media_type));
     }
@@ -194,76 +279,4 @@ fn read_layer(layer: &Descriptor, context: &Context<'_>) -> Result<Vec<u8>, Fail
         return Err(payload_too_large(layer.size, context.limits));
     }
     envelope::signature(layer).map_err(malformed)
-}
-
-impl Expectation {
-    /// All constraints on one signature. Nothing in the payload is believed before its bytes are verified.
-    fn judge(&self, payload: &[u8], signature: &[u8], subject: &Subject) -> Result<Evidence, Failure> {
-        self.check_signature(payload, signature)?;
-        let payload = Payload::parse(payload).map_err(|error| malformed(format!("the payload is signed but not cosign's: {error}")))?;
-        if payload.digest != *subject.digest() {
-            return Err(Failure::new(Code::SubjectMismatch, format!("the signature is for {}, not {}", payload.digest, subject.digest())));
-        }
-        self.check_annotations(&payload)?;
-        self.check_reference(&payload, subject)?;
-        match self.transparency {
-            Transparency::Required => Err(log_missing()),
-            Transparency::None => Ok(self.evidence(payload)),
-        }
-    }
-
-    fn check_signature(&self, payload: &[u8], signature: &[u8]) -> Result<(), Failure> {
-        if self.algorithms.iter().any(|algorithm| self.key.verify(*algorithm, payload, signature).is_ok()) {
-            return Ok(());
-        }
-        let fingerprint = self.key.public_key().fingerprint();
-        Err(Failure::new(Code::SignatureInvalid, format!("the signature does not verify with the key {fingerprint}")))
-    }
-
-    /// cosign `verify -a`: every pair under `optional` of the same signature, compared as strings.
-    fn check_annotations(&self, payload: &Payload) -> Result<(), Failure> {
-        for (name, expected) in &self.annotations {
-            match payload.optional.get(name) {
-                Some(Value::String(found)) if found == expected => {}
-                found => {
-                    let found = found.map_or_else(|| "nothing".to_owned(), |value| format!("`{value}`"));
-                    let detail = format!("the annotation `{name}` should be `{expected}`, found {found}");
-                    return Err(Failure::new(Code::AnnotationMismatch, detail));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn check_reference(&self, payload: &Payload, subject: &Subject) -> Result<(), Failure> {
-        let image = subject.reference();
-        let signed = ImageRef::parse(&payload.docker_reference);
-        let same_name = signed.as_ref().is_ok_and(|signed| signed.repository() == image.repository());
-        let fits = match self.reference {
-            Reference::Off => true,
-            Reference::Repository => same_name,
-            Reference::Exact => same_name && signed.is_ok_and(|signed| names_the_same(&signed, subject)),
-        };
-        let detail = || format!("the signature is for `{}`, not `{image}`", payload.docker_reference.escape_debug());
-        if fits { Ok(()) } else { Err(Failure::new(Code::ReferenceMismatch, detail())) }
-    }
-
-    fn evidence(&self, payload: Payload) -> Evidence {
-        let Payload { digest, docker_reference, optional } = payload;
-        let key = Digest::of_sha256(*self.key.public_key().fingerprint().as_bytes());
-        let facts = optional.into_iter().filter_map(|(name, value)| match value {
-            Value::String(text) => Some((format!("optional.{name}"), text)),
-            _ => None,
-        });
-        let evidence = Evidence::new(digest, Signer::key(key)).with_fact("docker-reference", docker_reference);
-        facts.fold(evidence, |evidence, (name, value)| evidence.with_fact(&name, value))
-    }
-}
-
-/// A digest in the signed name must be the one that is judged; without one, the tags must be equal.
-fn names_the_same(signed: &ImageRef, subject: &Subject) -> bool {
-    match signed.digest() {
-        Some(digest) => digest == subject.digest(),
-        None => signed.tag().is_some() && signed.tag() == subject.reference().tag(),
-    }
 }

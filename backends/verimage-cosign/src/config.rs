@@ -11,7 +11,8 @@ use verimage_core::policy::{AnchorKey, Backend, LeafContext, PolicyError, Store,
 use verimage_core::{Code, Place, Verifier};
 use verimage_crypto::{Algorithm, CryptoSet, EcdsaEncoding, HashAlgorithm, KeyError, KeyKind, PublicKey};
 
-use crate::check::{CosignVerifier, Expectation};
+use crate::check::CosignVerifier;
+use crate::expectation::Expectation;
 
 /// What a policy demands of a cosign signature.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -31,6 +32,9 @@ pub struct CosignConfig {
     /// The signature scheme, where the key leaves a choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<Scheme>,
+    /// The forms of signature that count.
+    #[serde(default)]
+    pub format: Format,
     /// Where the signatures are, as named under `stores`; by default beside the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stores: Vec<String>,
@@ -60,6 +64,19 @@ pub enum Reference {
     Exact,
 }
 
+/// The forms of signature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Format {
+    /// Either form.
+    #[default]
+    Any,
+    /// Simple-signing payloads below the `.sig` tag, as cosign 1 and 2 write them.
+    SimpleSigning,
+    /// Sigstore bundles among the referrers, as cosign 3 writes them.
+    Bundle,
+}
+
 /// The signature scheme of an RSA key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Scheme {
@@ -74,7 +91,7 @@ pub(crate) struct CosignBackend {
 }
 
 /// Fields of later versions: named, so that a policy that needs them gets a plain answer.
-const PLANNED: [&str; 7] = ["keyless", "certificate", "format", "sct", "timestamp", "root", "attestations"];
+const PLANNED: [&str; 6] = ["keyless", "certificate", "sct", "timestamp", "root", "attestations"];
 
 impl Backend for CosignBackend {
     fn name(&self) -> &'static str {
@@ -98,10 +115,10 @@ impl Backend for CosignBackend {
             config.stores.iter().enumerate().map(|(index, name)| context.store(name, &format!("/stores/{index}")).cloned()).collect();
         let mut stores = named?;
         if stores.is_empty() {
-            stores.push(Store::Tag { place: Place::Image, prefix: String::new() });
+            stores.push(Store::Auto(Place::Image));
         }
-        let Expected { transparency, reference, annotations } = Expected::from(&config);
-        Ok(Arc::new(CosignVerifier::new(stores, Expectation { key, algorithms, transparency, reference, annotations })))
+        let CosignConfig { transparency, reference, annotations, format, .. } = config;
+        Ok(Arc::new(CosignVerifier::new(stores, format, Expectation { key, algorithms, transparency, reference, annotations })))
     }
 
     fn schema(&self) -> Value {
@@ -122,18 +139,6 @@ fn unusable_key(pointer: &str, name: &str, error: &KeyError) -> PolicyError {
     };
     PolicyError::new(code, format!("{pointer}/key"), format!("the key `{name}`: {error}"))
         .with_hint("cosign's keys are ECDSA P-256, P-384 and P-521, RSA of 2048 to 8192 bits, and Ed25519, as PEM public keys")
-}
-
-struct Expected {
-    transparency: Transparency,
-    reference: Reference,
-    annotations: BTreeMap<String, String>,
-}
-
-impl From<&CosignConfig> for Expected {
-    fn from(config: &CosignConfig) -> Self {
-        Self { transparency: config.transparency, reference: config.reference, annotations: config.annotations.clone() }
-    }
 }
 
 /// The algorithms under which a key may have signed (specs of cosign's key loader: a flag chooses the hash, SHA-256 by

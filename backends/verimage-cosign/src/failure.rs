@@ -35,3 +35,16 @@ pub(crate) fn no_tag(digest: &Digest, prefix: &str) -> Failure {
     let detail = format!("cosign's tag `{prefix}{}-….sig` would be longer than a tag may be", digest.algorithm().name());
     Failure::new(Code::SignatureNotFound, detail)
 }
+
+/// A bundle that says it is larger than is read.
+pub(crate) fn envelope_too_large(size: u64, limits: &Limits) -> Failure {
+    Failure::new(Code::LimitExceeded, format!("the bundle claims {size} bytes, at most {} are read", limits.envelope_bytes))
+}
+
+/// More referrers than are looked at.
+pub(crate) fn too_many_referrers(limits: &Limits) -> Failure {
+    Failure::new(
+        Code::LimitExceeded,
+        format!("the image has more referrers that may be signatures than the {} that are looked at", limits.referrers),
+    )
+}

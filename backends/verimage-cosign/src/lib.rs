@@ -1,9 +1,11 @@
 #![doc = include_str!("../docs.md")]
 
+mod bundle;
 mod check;
 mod config;
 mod discover;
 mod envelope;
+mod expectation;
 mod failure;
 
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use verimage_core::policy::Backend;
 use verimage_crypto::CryptoSet;
 
-pub use config::{CosignConfig, Reference, Scheme, Transparency};
+pub use config::{CosignConfig, Format, Reference, Scheme, Transparency};
 pub use envelope::{Payload, PayloadError, SIMPLE_SIGNING_MEDIA_TYPE};
 
 /// The backend for policies: the leaf `cosign`, judged with this crypto set.

@@ -47,9 +47,7 @@ impl Entry {
 
     /// Whether this entry is an image and not something about one.
     fn is_image(&self) -> bool {
-        let attachment = self
-            .name()
-            .is_some_and(|name| name.contains("sha256-") && [".sig", ".att", ".sbom"].iter().any(|suffix| name.ends_with(suffix)));
+        let attachment = self.name().is_some_and(names_an_attachment);
         !attachment && self.kind().is_none_or(|kind| matches!(kind, KIND_IMAGE | KIND_IMAGE_INDEX))
     }
 
@@ -58,6 +56,14 @@ impl Entry {
         let artifact_type = manifest.artifact_type.clone().or_else(|| Some(manifest.config.media_type.clone()));
         Self { artifact_type, annotations: manifest.annotations.clone(), ..self.clone() }
     }
+}
+
+/// Names after a digest: `sha256-<hex>`, the list of referrers, and `sha256-<hex>.sig` and its like.
+fn names_an_attachment(name: &str) -> bool {
+    let tag = name.rsplit_once(':').map_or(name, |(_, tag)| tag);
+    let (stem, ending) = tag.split_once('.').unwrap_or((tag, ""));
+    let digest = stem.rsplit_once("sha256-").is_some_and(|(_, hex)| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    digest && matches!(ending, "" | "sig" | "att" | "sbom")
 }
 
 #[derive(Debug, Deserialize)]

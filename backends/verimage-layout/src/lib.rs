@@ -106,6 +106,15 @@ impl Inner {
         }
     }
 
+    /// The index that registries without the Referrers API keep under a tag, if it was copied along.
+    fn referrers_tag(&self, subject: &Digest, max_bytes: u64) -> Result<Vec<Blob>, StoreError> {
+        let tag = Tag::of_digest(subject, "", "").ok();
+        match tag.and_then(|tag| self.index.named(tag.as_str()).transpose()).transpose()? {
+            Some(entry) => self.manifest(entry, max_bytes),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Manifests of the index that refer to `subject`, as one page of the Referrers API.
     fn referrers(&self, subject: &Digest, max_bytes: u64) -> Result<Vec<Blob>, StoreError> {
         let mut room = max_bytes;
@@ -123,7 +132,9 @@ impl Inner {
                 found.push(entry.as_referrer(&manifest));
             }
         }
-        Ok(vec![Blob::new(index::referrers_page(&found))])
+        let mut pages = vec![Blob::new(index::referrers_page(&found))];
+        pages.extend(self.referrers_tag(subject, room)?);
+        Ok(pages)
     }
 }
 

@@ -146,6 +146,7 @@ pub(crate) fn default_crypto() -> CryptoSet {
     CryptoSet::rustcrypto()
 }
 
+#[cfg_attr(not(feature = "cosign"), allow(unused_variables))]
 fn backends(crypto: CryptoSet) -> Vec<Arc<dyn Backend>> {
     vec![
         #[cfg(feature = "cosign")]

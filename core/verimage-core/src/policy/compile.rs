@@ -60,6 +60,10 @@ pub struct AnchorKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Store {
+    /// Everything that a repository may hold.
+    Auto(Place),
+    /// Referrers alone.
+    Referrers(Place),
     /// Tags named after the digest.
     Tag {
         /// The repository.
@@ -303,18 +307,21 @@ fn read_scopes(patterns: &[String], pointer: &str) -> Result<Vec<Scope>, PolicyE
 
 fn read_store(name: &str, store: &StoreDocument) -> Result<Store, PolicyError> {
     let pointer = |field: &str| format!("/stores/{}/{field}", escape(name));
+    let place = |repository: &Option<String>| match repository {
+        None => Ok(Place::Image),
+        Some(text) => {
+            let repository = Repository::parse(text).map_err(|error| PolicyError::invalid(pointer("repository"), error.to_string()))?;
+            Ok(Place::Repository(repository))
+        }
+    };
     match store {
+        StoreDocument::Auto { repository } => place(repository).map(Store::Auto),
+        StoreDocument::Referrers { repository } => place(repository).map(Store::Referrers),
         StoreDocument::Tag { repository, tag_prefix } => {
-            let place = match repository {
-                Some(text) => Place::Repository(
-                    Repository::parse(text).map_err(|error| PolicyError::invalid(pointer("repository"), error.to_string()))?,
-                ),
-                None => Place::Image,
-            };
             let prefix = tag_prefix.clone().unwrap_or_default();
             Tag::of_digest(&Digest::sha256(b""), &prefix, ".sig")
                 .map_err(|error| PolicyError::invalid(pointer("tagPrefix"), error.to_string()))?;
-            Ok(Store::Tag { place, prefix })
+            Ok(Store::Tag { place: place(repository)?, prefix })
         }
     }
 }

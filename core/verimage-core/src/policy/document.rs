@@ -95,6 +95,18 @@ pub enum KeyHash {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type", deny_unknown_fields)]
 pub enum Store {
+    /// Everything that a repository may hold: referrers, the referrers tag, and tags named after the digest.
+    Auto {
+        /// Another repository than the image's own, as `COSIGN_REPOSITORY`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        repository: Option<String>,
+    },
+    /// The Referrers API, and the referrers tag where a registry has none.
+    Referrers {
+        /// Another repository than the image's own, as `COSIGN_REPOSITORY`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        repository: Option<String>,
+    },
     /// Tags named after the digest, as cosign writes them: `sha256-<hex>.sig`.
     Tag {
         /// Another repository than the image's own, as `COSIGN_REPOSITORY`.
