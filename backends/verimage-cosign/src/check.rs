@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use verimage_core::manifest::Descriptor;
 use verimage_core::policy::Store;
-use verimage_core::{Answer, Blob, Check, Code, Context, Digest, Evidence, Failure, SignatureReport, Step, Subject, Verifier, Want, What};
+use verimage_core::{
+    Answer, Blob, Check, Code, Context, Digest, Evidence, Failure, SignatureReport, Step, StoreErrorKind, Subject, Verifier, Want, What,
+};
 
 use crate::config::{Format, Transparency};
 use crate::discover;
@@ -254,13 +256,16 @@ fn fetch(mut wants: Vec<Want>) -> Step {
     Step::Fetch(wants)
 }
 
-/// The blob of a layer, if it is there and has the size that its descriptor says.
+/// The blob of a layer, if it has the size that its descriptor says. One that is listed and not there is no absence of a
+/// signature: there is one, and it cannot be read.
 fn fetched<'a>(answers: &'a [Answer], want: &Want, digest: &Digest, size: u64) -> Result<&'a Blob, Failure> {
     let answer = answers.iter().find(|answer| answer.want == *want);
     let blob = answer.and_then(|answer| answer.result.as_ref().ok()).and_then(|blobs| blobs.first());
     let blob = blob.ok_or_else(|| {
         let error = answer.and_then(|answer| answer.result.as_ref().err());
-        let code = error.map_or(Code::StoreUnavailable, |error| Code::of_store_error(error.kind));
+        let code = error
+            .filter(|error| error.kind != StoreErrorKind::NotFound)
+            .map_or(Code::StoreUnavailable, |error| Code::of_store_error(error.kind));
         let reason = error.map_or_else(|| "there is no answer".to_owned(), ToString::to_string);
         Failure::new(code, format!("{digest} is not to be had: {reason}"))
     })?;
