@@ -65,6 +65,12 @@ impl Failure {
         Self::Unknown { code, message: format!("{place}: {error}"), hint: code.remedy().to_owned() }
     }
 
+    /// What a place gave for an image is none.
+    pub(crate) fn no_image(image: &str, reason: &str) -> Self {
+        let code = Code::StoreUnavailable;
+        Self::Unknown { code, message: format!("{image}: what is there is no image: {reason}"), hint: code.remedy().to_owned() }
+    }
+
     /// The same failure, with the image that it is about.
     #[must_use]
     pub(crate) fn about(self, image: &str) -> Self {

@@ -44,5 +44,8 @@ fn run(arguments: args::Arguments, console: &mut Console) -> Result<Exit, Failur
     let plan = plan::Plan::new(arguments, &plan::Environment::of_process())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::usage(format!("this process cannot wait for answers: {error}")))?;
-    runtime.block_on(commands::run(plan, console))
+    let exit = runtime.block_on(commands::run(plan, console));
+    // What still hangs on a dead name server or file system is not waited for.
+    runtime.shutdown_background();
+    exit
 }

@@ -167,6 +167,12 @@ fn verify(arguments: VerifyArguments, environment: &Environment) -> Result<Plan,
             options.platform = arguments.platform;
             options.at = arguments.at;
             options.all_evidence = arguments.all_evidence;
+            if let Some(image) = arguments.images.iter().find(|image| !is_registry(image)) {
+                return Err(Failure::usage_with_hint(
+                    format!("`--replay` looks at no image, so it cannot judge `{}`", image.text),
+                    "leave the image out",
+                ));
+            }
             let image = arguments.images.first().map(|image| image.source.judged_as(None)).transpose()?;
             VerifyTask::Replay { transcript, options, image }
         }

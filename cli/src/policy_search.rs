@@ -2,6 +2,7 @@
 //! what may run.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -26,9 +27,10 @@ fn places(environment: &Environment) -> Vec<PathBuf> {
     user.into_iter().chain([PathBuf::from(SYSTEM_POLICY)]).collect()
 }
 
-/// A file that cannot be looked at counts as there: reading it will say why, and no weaker policy takes its place.
+/// A file that cannot be looked at counts as there: reading it will say why, and no weaker policy takes its place. Below
+/// a home that is no directory there is nothing.
 fn is_there(path: &Path) -> bool {
-    path.try_exists().unwrap_or(true)
+    path.try_exists().unwrap_or_else(|error| error.kind() != ErrorKind::NotADirectory)
 }
 
 fn nothing_found(places: &[PathBuf], environment: &Environment) -> Failure {

@@ -232,8 +232,12 @@ impl CosignCheck {
 
     /// The bundle of a referrer; other people's referrers are passed over.
     fn read_referrer(&mut self, manifest: &Want, answers: &[Answer], context: &Context<'_>) -> Option<BundleBlob> {
-        let answer = answers.iter().find(|answer| answer.want == *manifest)?;
-        let blob = answer.result.as_ref().ok()?.first()?;
+        let found = answers.iter().find(|answer| answer.want == *manifest).and_then(|answer| answer.result.as_ref().ok());
+        let Some(blob) = found.and_then(|blobs| blobs.first()) else {
+            let detail = "the list of referrers names this manifest, and it is not to be had";
+            self.report(manifest, 0, Err(Failure::new(Code::StoreUnavailable, detail)));
+            return None;
+        };
         let layer = match discover::read_manifest(blob.bytes()).and_then(|manifest| discover::bundle_layer(manifest, &self.subject)) {
             Ok(layer) => layer?,
             Err(failure) => {

@@ -116,11 +116,10 @@ impl LayoutIndex {
                 let absent = || StoreError::not_found(format!("the layout has no `{name}`; it has {}", self.names().join(", ")));
                 self.named(name)?.ok_or_else(absent)
             }
-            Selector::Digest(digest) => self
-                .manifests
-                .iter()
-                .find(|entry| entry.digest == *digest)
-                .ok_or_else(|| StoreError::not_found(format!("the layout's index has no {digest}"))),
+            Selector::Digest(digest) => {
+                let absent = || StoreError::not_found(format!("the layout's index has no {digest}"));
+                self.manifests.iter().find(|entry| entry.digest == *digest).ok_or_else(absent)
+            }
         }
     }
 

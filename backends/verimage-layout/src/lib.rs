@@ -76,7 +76,10 @@ impl Inner {
             return Err(StoreError::unavailable("a layout holds no such store"));
         }
         match &want.what {
-            What::Resolve => self.manifest(self.index.select(&self.selector)?, want.max_bytes),
+            What::Resolve => match &self.selector {
+                Selector::Digest(digest) => self.blob(digest, want.max_bytes),
+                selector => self.manifest(self.index.select(selector)?, want.max_bytes),
+            },
             What::ManifestByTag(tag) => self.manifest(self.tagged(tag)?, want.max_bytes),
             What::Manifest(digest) | What::Blob(digest) => self.blob(digest, want.max_bytes),
             What::Referrers { subject, .. } => self.referrers(subject, want.max_bytes),

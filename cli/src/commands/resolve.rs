@@ -12,6 +12,9 @@ use crate::render::json;
 
 pub(crate) async fn run(image: &ImagePlan, format: Format, console: &mut Console) -> Result<Exit, Failure> {
     let resolved = Questions::open(image)?.resolve().await?;
+    if let Err(reason) = &resolved.manifest {
+        return Err(Failure::no_image(&image.argument.text, reason));
+    }
     let pinned = pinned(image, &resolved.digest);
     match format {
         Format::Text => console.data(&format!("{}\n", harmless(&pinned)))?,

@@ -1,7 +1,7 @@
 //! `verimage verify`.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 use std::path::Path;
 
 use futures_util::{StreamExt, stream};
@@ -31,8 +31,9 @@ pub(crate) async fn run(plan: VerifyPlan, console: &mut Console) -> Result<Exit,
         VerifyTask::Judge { questions, jobs, record } => {
             let mut report = Report::new(plan.format, questions.len());
             let record = record.as_deref();
-            judge(questions, jobs, &policy, &plan.transport, record, &mut report, console).await?;
-            report.finish(console)
+            let unsaved = judge(questions, jobs, &policy, &plan.transport, record, &mut report, console).await?;
+            let exit = report.finish(console)?;
+            unsaved.map_or(Ok(exit), Err)
         }
         VerifyTask::Replay { transcript, options, image } => {
             let mut report = Report::new(plan.format, 1);
@@ -50,21 +51,21 @@ async fn judge(
     record: Option<&Path>,
     report: &mut Report,
     console: &mut Console,
-) -> Result<(), Failure> {
+) -> Result<Option<Failure>, Failure> {
+    let mut unsaved = None;
     let engine = &transport::engine(transport)?;
     let answers = stream::iter(questions).map(async |question| (engine.run(&question.request, policy).await, question));
     let mut answers = std::pin::pin!(answers.buffered(jobs));
     while let Some((answer, question)) = answers.next().await {
         match answer {
             Ok(verification) => {
-                let saved = record.map_or(Ok(()), |file| save(&verification, file));
+                unsaved = record.and_then(|file| save(&verification, file).err()).or(unsaved);
                 report.add(verification.verdict, question.title.as_deref(), console)?;
-                saved?;
             }
             Err(error) => report.add_unasked(&question.text, error, console)?,
         }
     }
-    Ok(())
+    Ok(unsaved)
 }
 
 async fn replay(file: &Path, options: &Replayed, image: Option<ImageRef>, policy: &Policy) -> Result<Verdict, Failure> {
@@ -89,7 +90,13 @@ fn read_transcript(file: &Path) -> Result<Vec<u8>, Failure> {
 
 fn save(verification: &Verification, file: &Path) -> Result<(), Failure> {
     let text = json::compact(&verification.transcript())?;
-    fs::write(file, text).map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", file.display())))
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    // A recording holds what a private registry answered.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(file).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", file.display())))
 }
 
 /// Prints verdicts in the wanted form and keeps the score.

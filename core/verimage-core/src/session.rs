@@ -24,6 +24,7 @@ pub struct Session {
     platform: Option<Platform>,
     selection: Selection,
     resolution: Resolution,
+    always_resolve: bool,
     trials: Vec<Trial>,
     asked: BTreeSet<Want>,
     answers: BTreeMap<Want, Result<Vec<Blob>, StoreError>>,
@@ -82,12 +83,21 @@ impl Session {
             platform,
             selection,
             resolution: Resolution::Open,
+            always_resolve: false,
             trials: Vec::new(),
             asked: BTreeSet::new(),
             answers: BTreeMap::new(),
             received: 0,
             rounds: 0,
         }
+    }
+
+    /// Looks at what the place of the image holds even if the reference names a digest, and judges it only if it has that
+    /// digest: for places whose content a caller goes on to use without asking for the digest.
+    #[must_use]
+    pub fn always_resolving(mut self) -> Self {
+        self.always_resolve = true;
+        self
     }
 
     /// The reference that is judged, Docker Hub's defaults filled in.
@@ -218,12 +228,13 @@ impl Session {
         }
         match &self.selection {
             Selection::Ambiguous(_) => false,
-            Selection::Unmatched => nameless && self.policy.unmatched == Unmatched::Allow,
+            Selection::Unmatched => (nameless || self.always_resolve) && self.policy.unmatched == Unmatched::Allow,
             Selection::Rules(_) => {
                 let applying = self.applying();
                 let refused = applying.iter().any(|rule| rule.mode == Mode::Enforce && rule.denies(&self.image));
                 let inside = |rule: &&Rule| rule.subject != SubjectRule::Index || rule.require_present;
-                !refused && applying.iter().any(|rule| !rule.denies(&self.image) && (nameless || inside(rule)))
+                let looks = |rule: &&Rule| nameless || self.always_resolve || inside(rule);
+                !refused && applying.iter().any(|rule| !rule.denies(&self.image) && looks(rule))
             }
         }
     }
@@ -285,16 +296,13 @@ fn read_resolution(blobs: &[Blob], expected: Option<&Digest>) -> Resolution {
         return Resolution::Failed(Failure::new(Code::StoreUnavailable, "the answer is not one manifest"));
     };
     if let Some(digest) = expected.filter(|digest| !digest.matches(blob.bytes())) {
-        return Resolution::Failed(Failure::new(
-            Code::StoreUnavailable,
-            format!("the registry's answer does not have the digest {digest}"),
-        ));
+        return Resolution::Failed(Failure::new(Code::StoreUnavailable, format!("what is there does not have the digest {digest}")));
     }
     let digest = expected.cloned().unwrap_or_else(|| Digest::sha256(blob.bytes()));
     match Manifest::parse(blob.bytes()) {
         Ok(Manifest::Image(_)) => Resolution::Known(Resolved { digest, manifest: Some(ManifestKind::Image) }),
         Ok(Manifest::Index(index)) => Resolution::Known(Resolved { digest, manifest: Some(ManifestKind::Index(index)) }),
-        Err(reason) => Resolution::Failed(Failure::new(Code::PayloadMalformed, format!("{digest} is no image: {reason}"))),
+        Err(reason) => Resolution::Failed(Failure::new(Code::StoreUnavailable, format!("what is there is no image: {reason}"))),
     }
 }
 

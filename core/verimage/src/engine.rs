@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use verimage_core::{
-    Answer, Blob, Context, ImageRef, Limits, Place, Platform, Policy, Repository, Session, SignatureStore, StoreError, Transcript, Verdict,
-    Want, What, async_trait,
+    Answer, Blob, Context, ImageRef, Limits, Platform, Policy, Repository, Session, SignatureStore, StoreError, Transcript, Verdict, Want,
+    What, async_trait,
 };
 
 use crate::drive::drive;
 use crate::error::Error;
 use crate::router::Router;
-use crate::source::{ImageSource, SourceError};
+use crate::source::ImageSource;
 
 /// Judges images. Keeps connections and tokens between calls; cheap to clone.
 #[derive(Clone, Debug)]
@@ -45,11 +45,13 @@ impl Verimage {
     pub async fn run(&self, request: &Request, policy: &Policy) -> Result<Verification, Error> {
         let image = request.source.judged_as(request.name.as_ref())?;
         let router = self.route(&request.source);
-        check_named_digest(&request.source, &image, &router).await?;
         let now = request.at.map_or_else(now, Ok)?;
         let mut context = Context::new(now, &self.limits);
         context.all_evidence = request.all_evidence;
-        let session = Session::new(policy, image, request.platform.clone());
+        let mut session = Session::new(policy, image, request.platform.clone());
+        if request.source.is_layout() {
+            session = session.always_resolving();
+        }
         let (verdict, answers) = drive(session, &router, &context, self.timeout, self.concurrency).await;
         Ok(Verification { verdict, answers, limits: self.limits.clone() })
     }
@@ -90,16 +92,6 @@ impl Verimage {
     /// The bounds of every verification.
     pub fn limits(&self) -> &Limits {
         &self.limits
-    }
-}
-
-/// A layout's image that is named with a digest must have it: the caller may have checked only the name.
-async fn check_named_digest(source: &ImageSource, image: &ImageRef, router: &Router) -> Result<(), Error> {
-    let (Some(digest), true) = (image.digest(), source.selects_by_name()) else { return Ok(()) };
-    let want = Want { place: Place::Image, what: What::Resolve, max_bytes: Limits::default().manifest_bytes };
-    match router.fetch(image, &want).await.as_deref() {
-        Ok([manifest]) if !digest.matches(manifest.bytes()) => Err(Error::Source(SourceError::OtherDigest)),
-        _ => Ok(()),
     }
 }
 

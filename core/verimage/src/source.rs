@@ -83,9 +83,9 @@ impl ImageSource {
         }
     }
 
-    /// Whether this is a layout's image that was not chosen by its digest.
-    pub(crate) fn selects_by_name(&self) -> bool {
-        matches!(self, Self::Layout { selector, .. } | Self::Archive { selector, .. } if !matches!(selector, Selector::Digest(_)))
+    /// Whether the image is a file of this machine.
+    pub(crate) fn is_layout(&self) -> bool {
+        !matches!(self, Self::Registry(_))
     }
 
     /// Opens the layout, if it is one.
