@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use verimage_core::{
     Answer, Blob, Context, ImageRef, Limits, Platform, Policy, Repository, Session, SignatureStore, StoreError, Transcript, Verdict, Want,
-    What, async_trait,
+    async_trait,
 };
 
 use crate::drive::drive;
