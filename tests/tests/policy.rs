@@ -105,6 +105,34 @@ fn a_key_from_the_environment() {
     }
 }
 
+/// Other tools take what the layout holds under the name, so the digest in `--as` must be that of its content.
+#[test]
+fn a_layout_must_hold_the_digest_that_it_is_named_with() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let engine = Verimage::builder().offline().build().unwrap();
+    let policy = load(&policy("{ file: p256.pub }", ", transparency: none")).unwrap();
+    let index = std::fs::read_to_string(fixtures().join("layouts/p256/index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_str(&index).unwrap();
+    let signed =
+        index["manifests"].as_array().unwrap().iter().find(|entry| entry["annotations"].to_string().contains("\"v1\"")).unwrap()["digest"]
+            .as_str()
+            .unwrap();
+    let judge = |selector: &str, digest: &str| {
+        let source = format!("oci:{}{selector}", fixtures().join("layouts/p256").display());
+        let mut request = Request::new(ImageSource::parse(&source).unwrap());
+        request.name = Some(format!("registry.example/demo/app@{digest}").parse().unwrap());
+        runtime.block_on(engine.run(&request, &policy)).map(|verification| verification.verdict)
+    };
+    assert_eq!(judge(":v1", signed).unwrap().decision, Decision::Allow);
+    assert_eq!(judge(&format!("@{signed}"), signed).unwrap().decision, Decision::Allow);
+    let signature_tag = format!(":{}.sig", signed.replace(':', "-"));
+    let other = judge(&signature_tag, signed).unwrap();
+    assert_eq!((other.decision, other.code.as_deref()), (Decision::Inconclusive, Some("store-unavailable")));
+    let absent = judge(":v2", signed).unwrap();
+    assert_eq!((absent.decision, absent.code.as_deref()), (Decision::Inconclusive, Some("image-not-found")));
+    assert!(judge(&format!("@{}", verimage::Digest::sha256(b"other")), signed).is_err());
+}
+
 #[test]
 fn every_field_of_a_cosign_leaf_counts() {
     let none = ", transparency: none";

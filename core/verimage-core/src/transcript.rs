@@ -12,7 +12,7 @@ use crate::json;
 use crate::limits::Limits;
 use crate::reference::ImageRef;
 use crate::verifier::SignatureStore;
-use crate::want::{Answer, Blob, StoreError, Want};
+use crate::want::{Answer, Blob, StoreError, Want, What};
 
 /// The version of the form.
 const VERSION: u32 = 1;
@@ -105,6 +105,11 @@ impl Transcript {
     /// The RFC 3339 time at which was judged.
     pub fn at(&self) -> &str {
         &self.at
+    }
+
+    /// Whether the place of the image was asked what it holds.
+    pub fn is_resolved(&self) -> bool {
+        self.answers.iter().any(|recorded| recorded.want.what == What::Resolve)
     }
 
     /// The limits under which was judged.

@@ -69,7 +69,10 @@ impl Verimage {
         let limits = transcript.limits().within(&self.limits);
         let mut context = Context::new(now, &limits);
         context.all_evidence = request.all_evidence;
-        let session = Session::new(policy, image, request.platform.clone());
+        let mut session = Session::new(policy, image, request.platform.clone());
+        if transcript.is_resolved() {
+            session = session.always_resolving();
+        }
         Ok(drive(session, &store, &context, self.timeout, self.concurrency).await.0)
     }
 
