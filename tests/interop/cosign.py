@@ -21,9 +21,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fixtures" / "cosign"))
 
 import attacks
+import bundle_attacks
 import images
 from comparison import Answer, Question, answer_all, known_differences, report
-from layouts import REFERENCE_NAME
+from layouts import name_of
 from registry import DockerRegistry, ReferrersRegistry, RegistryError, digest_of
 from signing import SIGNATURE_LAYER_TYPE, encoded, run, sign_with_openssl
 from workshop import SIGNING_KEYS, UNSUPPORTED_KEYS, Workshop, cosign_lines, make_keys
@@ -33,8 +34,17 @@ REGISTRIES = {
     "referrers-registry": (ReferrersRegistry, "REFERRERS_REGISTRY"),
 }
 
-# Attacks that only a directory can carry: a registry has no index.json, and a tag there has no digest
-# that its manifest could miss.
+# All that cosign 2 needs to read bundles without a network: a root that trusts nobody but the key.
+TRUSTED_ROOT = {
+    "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+    "tlogs": [],
+    "certificateAuthorities": [],
+    "ctlogs": [],
+    "timestampAuthorities": [],
+}
+
+# Attacks that only a directory can carry: a registry has no index.json, a tag there has no digest that its
+# manifest could miss, and one in memory has the blobs of all its repositories in common.
 LAYOUT_ATTACKS = (
     "broken-index",
     "wrong-layout-version",
@@ -42,7 +52,15 @@ LAYOUT_ATTACKS = (
     "path-traversal-signature",
     "symlinked-blob",
     "manifest-digest-mismatch",
+    "bundle-missing-blob",
 )
+
+# Attacks that depend on the order of the referrers, which the Referrers API leaves open.
+ORDERED_ATTACKS = ("attack-bundle-too-many-referrers",)
+
+
+# Annotations that the question about an attack demands, by the end of its name.
+DEMANDS = {"annotation-number": "replicas=3", "annotation-of-other-subject": "team=core"}
 
 
 class Unstorable(Exception):
@@ -79,12 +97,16 @@ def named_digest(output):
 
 
 class Suite:
-    """The questions about one registry and one signing line."""
+    """The questions about one registry, one signing line and one form of signature.
 
-    def __init__(self, name, workshop, verimage):
+    `cosign` maps a line to arguments that each of its calls gets.
+    """
+
+    def __init__(self, name, workshop, verimage, cosign=None):
         self.name = name
         self.workshop = workshop
         self.verimage = verimage
+        self.cosign = cosign or {}
         self.keys = workshop.keys
         self.questions = []
 
@@ -100,14 +122,25 @@ class Suite:
             self.questions.append(self.question(f"{self.name}/{label}/{form}", key, reference, digest, **how))
 
     def question(
-        self, name, key, reference, digest, arguments=(), environment=None, cosign=(), verimage=(), only_cosign=None
+        self,
+        name,
+        key,
+        reference,
+        digest,
+        arguments=(),
+        environment=None,
+        cosign=(),
+        verimage=(),
+        only_cosign=None,
+        lines=("v2", "v3"),
     ):
         """One question; `cosign` and `verimage` are arguments, `only_cosign` variables for one of them alone."""
         public = self.keys[key].public
 
         def ask_cosign(line):
             def ask():
-                status = line.verify(public, reference, *arguments, *cosign, environment=only_cosign or environment).returncode
+                words = [*arguments, *cosign, *self.cosign.get(line.line, [])]
+                status = line.verify(public, reference, *words, environment=only_cosign or environment).returncode
                 return Answer(status == 0, status)
 
             return ask
@@ -115,7 +148,7 @@ class Suite:
         def ask_verimage():
             return self.verimage.ask(public, reference, [*arguments, *verimage], environment, digest)
 
-        peers = {f"cosign {name}": ask_cosign(line) for name, line in self.workshop.lines.items()}
+        peers = {f"cosign {name}": ask_cosign(line) for name, line in self.workshop.lines.items() if name in lines}
         return Question(name, {**peers, "verimage": ask_verimage})
 
 
@@ -201,18 +234,23 @@ def ask_attacks(suite):
     workshop.signed("other-image", "p256", image=images.single("another image\n"))
     workshop.signed("multi-recursive", "p256", "--recursive", image=images.multi_platform("hello from every platform\n"))
     layouts = {name: workshop.layouts[name] for name in ("p256", "other-image", "multi-recursive")}
-    for name, layout in attacks.make(layouts, workshop.keys).items():
+    ask_layouts(suite, attacks.make(layouts, workshop.keys))
+    ask_replaced(suite)
+
+
+def ask_layouts(suite, layouts):
+    """Attack layouts, stored in the registry as far as it takes them."""
+    for name, layout in layouts.items():
         if name.removeprefix("attack-") in LAYOUT_ATTACKS:
             continue
         try:
-            upload(layout, workshop, name)
+            upload(layout, suite.workshop, name)
         except (RegistryError, Unstorable) as refusal:
             print(f"SKIPPED: {suite.name}/{name}: the registry does not store it: {refusal}")
             continue
-        arguments = ["-a", "replicas=3"] if name == "attack-annotation-number" else []
+        arguments = [word for ending, pair in DEMANDS.items() if name.endswith(ending) for word in ("-a", pair)]
         digest = layout.entry("v1")["digest"]
         suite.add(name, name, "p256", digest=digest, suffixes={"tag": ":v1"}, arguments=arguments)
-    ask_replaced(suite)
 
 
 def ask_replaced(suite):
@@ -235,7 +273,7 @@ def upload(layout, workshop, name):
     for content in [*contents, *layout.originals.values(), *images.single().blobs]:
         repository.push_blob(content)
     for entry in layout.entries:
-        push_tree(layout, repository, entry, entry["annotations"][REFERENCE_NAME])
+        push_tree(layout, repository, entry, name_of(entry))
     for digest in layout.originals:
         if not workshop.registry.overwrite(digest, layout.blob(digest)):
             raise Unstorable("it keeps the bytes that belong to a digest")
@@ -245,12 +283,124 @@ def push_tree(layout, repository, entry, tag=None):
     """Stores a manifest with its children."""
     content = layout.originals.get(entry["digest"]) or layout.blob(entry["digest"])
     if entry["mediaType"] == images.INDEX_TYPE:
-        for child in json.loads(content)["manifests"]:
+        for child in children_of(content):
             push_tree(layout, repository, child)
     repository.push_manifest(content, entry["mediaType"], tag)
 
 
+def children_of(index):
+    """The entries of an index; of one that cannot be read, none."""
+    try:
+        return json.loads(index)["manifests"]
+    except ValueError:
+        return []
+
+
+def ask_bundle_keys(suite):
+    """Every kind of key, and a foreign one, with the line that signs in this suite."""
+    for key in SIGNING_KEYS:
+        suite.workshop.bundled(key, key, line=suite.workshop.line)
+        digest = suite.keys[key].digest
+        suite.add(key, key, key, cosign=["--signature-digest-algorithm", digest])
+        if digest != "sha256":
+            suite.add(f"{key}-default-digest", key, key)
+    suite.add("wrong-key", "p256", "other")
+    suite.add("wrong-kind-of-key", "p256", "rsa2048")
+
+
+def ask_bundle_neighbours(suite):
+    """An unsigned image beside a signed one, an index, and both forms of signature on one image."""
+    workshop = suite.workshop
+    workshop.bundled("neighbours", "p256")
+    other = images.single("another image\n")
+    other.push(workshop.repository("neighbours"), "v2")
+    suite.add("unsigned-beside", "neighbours", "p256", suffixes={"tag": ":v2", "digest": f"@{other.digest}"})
+    index = images.multi_platform("hello from every platform\n")
+    for label, arguments in (("index", []), ("recursive", ["--recursive"])):
+        workshop.bundled(label, "p256", *arguments, image=index)
+        suite.add(label, label, "p256", digest=index.digest)
+        child = index.children[0].digest
+        suite.add(label, label, "p256", digest=child, suffixes={"child": f"@{child}"})
+    workshop.signed("both-forms", "p256")
+    workshop.bundled("both-forms", "other")
+    for key in ("p256", "other", "rsa2048"):
+        suite.add(f"both-forms-{key}", "both-forms", key)
+    for key in ("p256", "other"):
+        workshop.bundled("two-signers", key)
+    for key in ("p256", "other", "rsa2048"):
+        suite.add(f"two-signers-{key}", "two-signers", key)
+
+
+def ask_bundle_annotations(suite):
+    """`-a`, with one and with two pairs."""
+    suite.workshop.bundled("annotations", "p256", "-a", "team=core", "-a", "stage=release")
+    for label, pairs in (
+        ("one", ["team=core"]),
+        ("two", ["team=core", "stage=release"]),
+        ("wrong-value", ["team=edge"]),
+        ("one-of-two", ["team=core", "stage=test"]),
+        ("absent", ["owner=core"]),
+    ):
+        arguments = [word for pair in pairs for word in ("-a", pair)]
+        suite.add(f"annotation-{label}", "annotations", "p256", arguments=arguments)
+
+
+def ask_attested(suite):
+    """A failed scan: alone, beside a bundle, and by another signer beside a payload signature."""
+    workshop = suite.workshop
+    workshop.attested("attested", "p256")
+    suite.add("attested", "attested", "p256")
+    workshop.attested("attested-and-bundled", "p256")
+    workshop.bundled("attested-and-bundled", "p256")
+    suite.add("attested-and-bundled", "attested-and-bundled", "p256")
+    workshop.attested("attested-by-other", "other")
+    workshop.signed("attested-by-other", "p256")
+    for key in ("p256", "other"):
+        suite.add(f"attested-by-other-{key}", "attested-by-other", key)
+
+
+def ask_bundle_repository(suite):
+    """Bundles in a repository of their own, by variable and by verimage's option; cosign 2 does not know this."""
+    target = suite.reference("signatures", "")
+    variable = {"COSIGN_REPOSITORY": target}
+    suite.workshop.bundled("separate", "p256", environment=variable)
+    lines = {"lines": ("v3",)}
+    suite.add("repository-variable", "separate", "p256", environment=variable, **lines)
+    option = {"only_cosign": variable, "verimage": ["--signature-repository", target]}
+    suite.add("repository-option", "separate", "p256", **option, **lines)
+    suite.add("repository-forgotten", "separate", "p256", **lines)
+    elsewhere = {"COSIGN_REPOSITORY": suite.reference("elsewhere", "")}
+    suite.add("repository-wrong", "separate", "p256", environment=elsewhere, **lines)
+
+
+def ask_bundle_attacks(suite):
+    """The attacks of the fixtures, made anew with the keys of this run.
+
+    They are made from a registry without the Referrers API, because they bend the tag that stands for it.
+    """
+    with DockerRegistry("docker-registry", os.environ["DOCKER_REGISTRY"]) as registry:
+        workshop = Workshop(registry, suite.workshop.directory, suite.keys, line="v3")
+        workshop.bundled("bundle-p256", "p256")
+        workshop.bundled("bundle-other-image", "p256", image=images.single("another image\n"))
+        workshop.attested("attested", "p256")
+    layouts = bundle_attacks.make(workshop.layouts, suite.keys)
+    if isinstance(suite.workshop.registry, ReferrersRegistry):
+        layouts = {name: layout for name, layout in layouts.items() if name not in ORDERED_ATTACKS}
+    ask_layouts(suite, layouts)
+
+
 SCENES = (ask_keys, ask_absent, ask_attached, ask_annotations, ask_signature_repository, ask_variants, ask_attacks)
+BUNDLE_SCENES = {
+    "v2": (ask_bundle_keys,),
+    "v3": (
+        ask_bundle_keys,
+        ask_bundle_neighbours,
+        ask_bundle_annotations,
+        ask_attested,
+        ask_bundle_repository,
+        ask_bundle_attacks,
+    ),
+}
 
 
 def absent_tools():
@@ -263,6 +413,8 @@ def compare(pattern, directory):
     """Signs and asks in every registry that is there; gives the questions with their answers."""
     verimage = Verimage(os.path.abspath(os.environ["VERIMAGE"]), directory)
     keys = make_keys(directory)
+    root = directory / "trusted-root.json"
+    root.write_text(json.dumps(TRUSTED_ROOT))
     questions = []
     for name, (kind, variable) in REGISTRIES.items():
         if not os.environ.get(variable):
@@ -272,6 +424,11 @@ def compare(pattern, directory):
             for line in cosign_lines():
                 suite = Suite(f"{name}/{line}", Workshop(registry, directory, keys, line, line), verimage)
                 for scene in SCENES:
+                    scene(suite)
+                asked += suite.questions
+                bundles = Workshop(registry, directory, keys, f"{line}-bundle", line)
+                suite = Suite(f"{name}/{line}-bundle", bundles, verimage, {"v2": ["--trusted-root", root]})
+                for scene in BUNDLE_SCENES[line]:
                     scene(suite)
                 asked += suite.questions
             asked = [question for question in asked if fnmatch.fnmatchcase(question.name, pattern)]

@@ -34,6 +34,11 @@ class Image:
         """The tag under which cosign keeps the signatures of this image."""
         return signature_tag(self.digest)
 
+    @property
+    def referrers_tag(self):
+        """The tag that stands for the Referrers API in a registry without it."""
+        return self.digest.replace(":", "-")
+
     def manifest(self):
         """The parsed manifest or index."""
         return json.loads(self.content)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Layout:
 
     def entry(self, name):
         """The entry of `index.json` with this name."""
-        return next(entry for entry in self.entries if entry["annotations"][REFERENCE_NAME] == name)
+        return next(entry for entry in self.entries if name_of(entry) == name)
 
     def blob(self, digest):
         """The bytes of a blob."""
@@ -49,10 +50,10 @@ class Layout:
         return json.loads(self.blob(self.entry(name)["digest"]))
 
     def without_signatures(self):
-        """A copy that holds only what the names other than `.sig` tags refer to."""
+        """A copy that holds only images: no `.sig` tags, no lists of referrers, no referrers."""
         kept = Layout()
         for entry in self.entries:
-            if not is_signature(entry):
+            if is_image(entry):
                 kept.entries.append(copy.deepcopy(entry))
                 self.copy_tree(entry["digest"], kept)
         return kept
@@ -89,9 +90,20 @@ class Layout:
             (directory / path).symlink_to(target)
 
 
+def name_of(entry):
+    """The name of an entry of `index.json`; referrers have none."""
+    return entry.get("annotations", {}).get(REFERENCE_NAME)
+
+
 def is_signature(entry):
     """Whether an entry of `index.json` has the name of a signature."""
-    return entry["annotations"][REFERENCE_NAME].endswith(".sig")
+    return (name_of(entry) or "").endswith(".sig")
+
+
+def is_image(entry):
+    """Whether an entry of `index.json` has a name, and not one that is made of a digest."""
+    name = name_of(entry)
+    return name is not None and not re.match("sha256-[0-9a-f]{64}", name)
 
 
 def blob_path(digest):
@@ -100,25 +112,38 @@ def blob_path(digest):
 
 
 def pull(repository):
-    """All tagged content of a repository, byte for byte."""
+    """All tagged content of a repository and its referrers, byte for byte."""
     layout = Layout()
+    manifests = []
     for name in repository.tags():
         content, media_type = repository.manifest(name)
         layout.tag(content, media_type, name)
+        manifests += [digest_of(content), *pull_parts(repository, layout, content)]
+    for entry in sorted(referrers_of(repository, manifests), key=lambda entry: entry["digest"]):
+        content, _ = repository.manifest(entry["digest"])
+        layout.add(content)
+        layout.entries.append({name: entry[name] for name in ("mediaType", "size", "digest")})
         pull_parts(repository, layout, content)
     return layout
 
 
+def referrers_of(repository, digests):
+    """What the Referrers API lists for some manifests; nothing in a registry without it."""
+    return [entry for digest in dict.fromkeys(digests) for entry in repository.referrers(digest)]
+
+
 def pull_parts(repository, layout, content):
-    """What a manifest or an index refers to."""
+    """What a manifest or an index refers to; gives the digests of the manifests among it."""
     manifest = json.loads(content)
+    manifests = []
     for child in manifest.get("manifests", []):
         child_content, _ = repository.manifest(child["digest"])
         layout.add(child_content)
-        pull_parts(repository, layout, child_content)
+        manifests += [child["digest"], *pull_parts(repository, layout, child_content)]
     for part in [manifest.get("config"), *manifest.get("layers", [])]:
         if part:
             layout.add(repository.blob(part["digest"]))
+    return manifests
 
 
 def signature_manifest(configuration, layers):

@@ -186,6 +186,11 @@ class Repository:
         )
         return content, headers["Content-Type"]
 
+    def referrers(self, digest):
+        """What the Referrers API lists for a digest; nothing where the registry has none."""
+        status, _, content = self.request("GET", f"/v2/{self.name}/referrers/{digest}")
+        return json.loads(content)["manifests"] if status == 200 else []
+
     def blob(self, digest):
         """The bytes of a blob."""
         return self.expect(200, "GET", f"/v2/{self.name}/blobs/{digest}")[1]

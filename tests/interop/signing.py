@@ -15,11 +15,20 @@ EC_CURVES = {"p224": "P-224", "p256": "P-256", "p384": "P-384", "p521": "P-521",
 SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
 SIGNATURE_LAYER_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
 
+BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+STATEMENT_TYPE = "application/vnd.in-toto+json"
+
 # What makes cosign write a layer under the `.sig` tag, without any service. Version 3 writes bundles
 # unless told otherwise, and fetches a signing configuration unless told otherwise.
 SIGN_FLAGS = {
     "v2": ["--yes", "--tlog-upload=false"],
     "v3": ["--yes", "--tlog-upload=false", "--new-bundle-format=false", "--use-signing-config=false"],
+}
+
+# What makes cosign write a bundle, without any service: the default of version 3.
+BUNDLE_FLAGS = {
+    "v2": ["--yes", "--tlog-upload=false", "--new-bundle-format"],
+    "v3": ["--yes", "--tlog-upload=false", "--use-signing-config=false"],
 }
 
 
@@ -90,6 +99,11 @@ def sign_with_openssl(key, payload, digest=None, padding=None):
     return run_or_fail(command, directory, content=payload)
 
 
+def pre_authentication_encoding(payload, payload_type=STATEMENT_TYPE):
+    """What is signed in place of a payload in an envelope (DSSE 1.0, PAE)."""
+    return b"DSSEv1 %d %s %d %s" % (len(payload_type), payload_type.encode(), len(payload), payload)
+
+
 def encoded(signature):
     """A signature as cosign's annotation holds it."""
     return base64.b64encode(signature).decode()
@@ -121,10 +135,19 @@ class Cosign:
             self.imported[key.name] = prefix.with_suffix(".key")
         return self.imported[key.name]
 
-    def sign(self, key, reference, *arguments, environment=None):
+    def sign(self, key, reference, *arguments, environment=None, bundle=False):
         """Signs an image and pushes the signature."""
-        flags = [*SIGN_FLAGS[self.line], "--key", self.import_key(key)]
-        self.call("sign", *flags, *arguments, reference, environment=environment)
+        flags = BUNDLE_FLAGS if bundle else SIGN_FLAGS
+        self.call(
+            "sign", *flags[self.line], "--key", self.import_key(key), *arguments, reference, environment=environment
+        )
+
+    def attest(self, key, reference, kind, predicate):
+        """Signs a statement about an image, which is no image signature, and pushes it as a bundle."""
+        file = self.directory / "predicate.json"
+        file.write_bytes(predicate)
+        flags = [*BUNDLE_FLAGS[self.line], "--key", self.import_key(key), "--type", kind, "--predicate", file]
+        self.call("attest", *flags, reference)
 
     def payload(self, reference, *arguments):
         """The bytes that other tools are to sign (`cosign generate`)."""

@@ -10,6 +10,10 @@ from signing import Cosign, encoded, make_key, sign_with_openssl
 SIGNING_KEYS = ("p256", "p384", "p521", "rsa2048", "rsa3072", "rsa4096", "ed25519")
 UNSUPPORTED_KEYS = ("p224", "secp256k1", "rsa1024")
 
+# A statement by a trusted signer that is the opposite of an approval.
+REPORT_TYPE = "https://scanner.example/report/v1"
+REPORT = b'{"result":"failed"}'
+
 
 def cosign_lines():
     """The executables of the cosign lines that tests/tools/env.sh found."""
@@ -55,10 +59,21 @@ class Workshop:
         tag = next(entry["annotations"][REFERENCE_NAME] for entry in layout.entries if is_signature(entry))
         return layout.blob(layout.manifest(tag)["layers"][0]["digest"])
 
-    def signed(self, name, key, *arguments, image=None, line=None, environment=None):
+    def signed(self, name, key, *arguments, image=None, line=None, environment=None, bundle=False):
         """The plain way: push, sign with cosign, keep."""
         reference = self.push(name, image or images.single())
-        self.lines[line or self.line].sign(self.keys[key], reference, *arguments, environment=environment)
+        cosign = self.lines[line or self.line]
+        cosign.sign(self.keys[key], reference, *arguments, environment=environment, bundle=bundle)
+        self.keep(name)
+
+    def bundled(self, name, key, *arguments, line="v3", **how):
+        """As `signed`, with a bundle among the referrers."""
+        self.signed(name, key, *arguments, line=line, bundle=True, **how)
+
+    def attested(self, name, key, line="v3"):
+        """A scan report about an image, as a bundle among its referrers."""
+        reference = self.push(name, images.single())
+        self.lines[line].attest(self.keys[key], reference, REPORT_TYPE, REPORT)
         self.keep(name)
 
     def attached(self, name, *signers):

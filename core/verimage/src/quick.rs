@@ -62,7 +62,7 @@ impl QuickPolicy {
         ]);
         if let Some(repository) = &self.signature_repository {
             leaf.insert("stores".to_owned(), json!(["signatures"]));
-            policy.insert("stores".to_owned(), json!({"signatures": {"type": "tag", "repository": repository}}));
+            policy.insert("stores".to_owned(), json!({"signatures": {"type": "auto", "repository": repository}}));
         }
         policy.insert("rules".to_owned(), json!([{"name": "command-line", "images": ["**/**"], "require": {"cosign": leaf}}]));
         Value::Object(policy)
