@@ -97,7 +97,7 @@ rules:
 
     fn stores(&self) -> Result<Vec<String>, Failure> {
         let Some(repository) = &self.signature_repository else { return Ok(Vec::new()) };
-        let store = format!("  signatures: {{ type: tag, repository: {} }}", quoted(&repository.to_string())?);
+        let store = format!("  signatures: {{ type: auto, repository: {} }}", quoted(&repository.to_string())?);
         Ok(vec!["stores:".to_owned(), store, String::new()])
     }
 
