@@ -22,6 +22,7 @@ lint:
 	$(CARGO) clippy --quiet -p verimage --no-default-features -- -D warnings
 
 docs:
+	@tests/tools/readme.sh
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps
 	@$(CARGO) run --quiet -p verimage-cli -- codes --format markdown | diff - docs/codes.md
 
