@@ -65,11 +65,11 @@ pub(crate) fn neighbourhood(address: IpAddr) -> Neighbourhood {
 }
 
 fn neighbourhood_v4(address: Ipv4Addr) -> Neighbourhood {
-    const ALIBABA_METADATA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
+    const METADATA: [Ipv4Addr; 2] = [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16)];
     match address.octets() {
         [127, ..] => Neighbourhood::Loopback,
         [0 | 224..=255, ..] | [169, 254, ..] | [192, 0, 0, _] => Neighbourhood::Forbidden,
-        _ if address == ALIBABA_METADATA => Neighbourhood::Forbidden,
+        _ if METADATA.contains(&address) => Neighbourhood::Forbidden,
         [100, 64..=127, ..] | [198, 18 | 19, ..] => Neighbourhood::Private,
         _ if address.is_private() => Neighbourhood::Private,
         _ => Neighbourhood::Public,
@@ -77,14 +77,20 @@ fn neighbourhood_v4(address: Ipv4Addr) -> Neighbourhood {
 }
 
 fn neighbourhood_v6(address: Ipv6Addr) -> Neighbourhood {
-    const AMAZON_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
+    const METADATA: [Ipv6Addr; 2] =
+        [Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254), Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254)];
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Neighbourhood::Loopback,
         [0, 0, 0, 0, 0, 0, 0, 0] => Neighbourhood::Forbidden,
-        // IPv4 in other clothes: compatible, mapped, NAT64 and 6to4 addresses.
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
+        // IPv4 in other clothes: compatible, mapped, translated (SIIT), NAT64 and 6to4 addresses.
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => embedded(high, low),
+        [0x64, 0xff9b, 0 | 1, 0, 0, 0, high, low] => embedded(high, low),
+        // RFC 6052, section 2.2: behind a prefix of 48 bits, the address goes around the ninth byte. What else may be below
+        // this prefix (RFC 8215) nobody can tell.
+        [0x64, 0xff9b, 1, high, around @ 0..=0xff, low, 0, 0] => embedded(high, around << 8 | low >> 8),
+        [0x64, 0xff9b, 1, ..] => Neighbourhood::Forbidden,
         [0x2002, high, low, ..] => embedded(high, low),
-        _ if address == AMAZON_METADATA => Neighbourhood::Forbidden,
+        _ if METADATA.contains(&address) => Neighbourhood::Forbidden,
         [0xfe80..=0xfebf | 0xff00..=0xffff, ..] => Neighbourhood::Forbidden,
         [0xfc00..=0xfdff | 0xfec0..=0xfeff, ..] => Neighbourhood::Private,
         _ => Neighbourhood::Public,
@@ -150,12 +156,25 @@ mod tests {
             ("127.8.0.1", Neighbourhood::Loopback),
             ("0.0.0.0", Neighbourhood::Forbidden),
             ("169.254.169.254", Neighbourhood::Forbidden),
+            ("168.63.129.16", Neighbourhood::Forbidden),
+            ("168.63.129.17", Neighbourhood::Public),
             ("::1", Neighbourhood::Loopback),
             ("::", Neighbourhood::Forbidden),
             ("::ffff:169.254.169.254", Neighbourhood::Forbidden),
             ("::ffff:10.0.0.1", Neighbourhood::Private),
             ("64:ff9b::7f00:1", Neighbourhood::Loopback),
+            ("64:ff9b:1::7f00:1", Neighbourhood::Loopback),
+            ("64:ff9b:1::a9fe:a9fe", Neighbourhood::Forbidden),
+            ("64:ff9b:1::808:808", Neighbourhood::Public),
+            ("64:ff9b:1:a9fe:a9:fe00::", Neighbourhood::Forbidden),
+            ("64:ff9b:1:a00:0:100::", Neighbourhood::Private),
+            ("64:ff9b:1:808:8:800::", Neighbourhood::Public),
+            ("64:ff9b:1:2::808:808", Neighbourhood::Forbidden),
+            ("::ffff:0:127.0.0.1", Neighbourhood::Loopback),
+            ("::ffff:0:169.254.169.254", Neighbourhood::Forbidden),
+            ("::ffff:0:10.0.0.1", Neighbourhood::Private),
             ("2002:a9fe:a9fe::1", Neighbourhood::Forbidden),
+            ("fd20:ce::254", Neighbourhood::Forbidden),
             ("fd00:ec2::254", Neighbourhood::Forbidden),
             ("fd00::1", Neighbourhood::Private),
             ("fe80::1", Neighbourhood::Forbidden),

@@ -15,7 +15,6 @@ use crate::address::Neighbourhood;
 use crate::challenge::{BearerChallenge, Challenges};
 use crate::client::{Client, Hop};
 use crate::credentials::{Credential, basic};
-use crate::failure;
 use crate::flight::{Flights, lock};
 use crate::hosts::authority;
 use crate::realm;
@@ -30,11 +29,13 @@ const LONGEST_LIFE: Duration = Duration::from_secs(3600);
 /// More tokens than this are forgotten together.
 const MAX_TOKENS: usize = 4096;
 
-/// What is sent in `Authorization`, until when, and what must not be repeated to anybody.
+/// What is sent in `Authorization`, until when, what must not be repeated to anybody, and whom it stands for.
 pub(crate) struct Authorization {
     header: HeaderValue,
     expires: Option<Instant>,
     secrets: Vec<String>,
+    /// The token service that gave this to nobody in particular, for it must not see the credentials that are known.
+    anonymous_from: Option<Url>,
 }
 
 /// A repository on one server: what a token is good for.
@@ -54,36 +55,52 @@ pub(crate) struct Asker<'a> {
 
 #[derive(Deserialize)]
 struct TokenBody {
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    access_token: String,
-    expires_in: Option<f64>,
+    token: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<Seconds>,
+}
+
+/// Some token services write numbers as texts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Number(f64),
+    Text(String),
 }
 
 impl Authorization {
-    fn bearer(token: &str, expires: Option<Instant>) -> Option<Arc<Self>> {
-        Self::new(&format!("Bearer {token}"), expires, vec![token.to_owned()])
+    fn bearer(token: &str, expires: Option<Instant>, anonymous_from: Option<Url>) -> Option<Arc<Self>> {
+        Self::new(&format!("Bearer {token}"), expires, vec![token.to_owned()], anonymous_from)
     }
 
     fn basic(username: &str, password: &str) -> Option<Arc<Self>> {
         let encoded = basic(username, password);
-        Self::new(&format!("Basic {encoded}"), None, vec![encoded, password.to_owned()])
+        Self::new(&format!("Basic {encoded}"), None, vec![encoded, password.to_owned()], None)
     }
 
-    fn new(text: &str, expires: Option<Instant>, secrets: Vec<String>) -> Option<Arc<Self>> {
+    fn new(text: &str, expires: Option<Instant>, secrets: Vec<String>, anonymous_from: Option<Url>) -> Option<Arc<Self>> {
         let mut header = HeaderValue::from_str(text).ok()?;
         header.set_sensitive(true);
-        Some(Arc::new(Self { header, expires, secrets }))
+        Some(Arc::new(Self { header, expires, secrets, anonymous_from }))
     }
 
     pub(crate) fn header(&self) -> &HeaderValue {
         &self.header
     }
 
-    /// Takes the secrets out of a text that a server may have written.
-    pub(crate) fn hide(&self, error: StoreError) -> StoreError {
-        self.secrets.iter().fold(error, |error, secret| failure::hide(error, secret))
+    /// What a server that was sent this must not be quoted with.
+    pub(crate) fn secrets(&self) -> &[String] {
+        &self.secrets
+    }
+
+    /// Tells a refusal of nobody in particular from one of whom the credentials stand for: registries hide with 404, too.
+    pub(crate) fn explain(&self, error: StoreError) -> StoreError {
+        match (&self.anonymous_from, error.kind) {
+            (Some(realm), StoreErrorKind::Unauthorized | StoreErrorKind::NotFound) => {
+                realm::withheld(StoreError::new(StoreErrorKind::Unauthorized, error.detail), realm)
+            }
+            _ => error,
+        }
     }
 
     fn is_alive(&self) -> bool {
@@ -144,7 +161,7 @@ impl Client {
         let refuse = |why: &str| StoreError::new(StoreErrorKind::Unauthorized, format!("{}: {why}", asker.endpoint.name()));
         let unusable = || refuse("the credential has characters that cannot be sent");
         match (&challenges.bearer, &credential) {
-            (Some(_), Some(Credential::RegistryToken(token))) => Authorization::bearer(token, None).ok_or_else(unusable),
+            (Some(_), Some(Credential::RegistryToken(token))) => Authorization::bearer(token, None, None).ok_or_else(unusable),
             (Some(bearer), _) => self.token(asker, bearer, credential.as_ref()).await,
             (None, Some(Credential::Basic { username, password })) => Authorization::basic(username, password).ok_or_else(unusable),
             (None, Some(_)) => Err(refuse("the registry asks for a password, and a token is what is known")),
@@ -166,16 +183,13 @@ impl Client {
         hop.place = format!("token service {} of {}", authority(&realm), asker.endpoint.host);
         hop.verified = asker.endpoint.verified || realm.origin() != asker.url.origin();
         ask_for(&mut hop, asker.endpoint, challenge, shown);
-        let granted = self.granted(&hop, asker.deadline).await.map_err(|error| match shown {
-            Some(credential) => failure::hide(error, credential.secret()),
-            None => error,
-        });
-        let withheld = credential.is_some() && !introduced;
-        granted.map_err(|error| if withheld { realm::withheld(error, &realm) } else { error })
+        let withheld = (credential.is_some() && !introduced).then_some(realm);
+        let granted = self.granted(&hop, asker.deadline, withheld.as_ref()).await;
+        granted.map_err(|error| withheld.iter().fold(error, realm::withheld))
     }
 
     /// Sends the request for a token. Redirects are not followed: a token service answers itself.
-    async fn granted(&self, hop: &Hop, deadline: Instant) -> Result<Arc<Authorization>, StoreError> {
+    async fn granted(&self, hop: &Hop, deadline: Instant, withheld: Option<&Url>) -> Result<Arc<Authorization>, StoreError> {
         let reply = self.patient(hop, deadline).await?;
         let status = reply.status();
         if !status.is_success() {
@@ -192,12 +206,10 @@ impl Client {
         let began = Instant::now();
         let unusable = || StoreError::unavailable(format!("{}: the answer holds no token that can be used", hop.place));
         let body: TokenBody = serde_json::from_slice(&reply.body(TOKEN_BYTES).await?).map_err(|_| unusable())?;
-        let token = if body.token.is_empty() { &body.access_token } else { &body.token };
-        if token.is_empty() {
-            return Err(unusable());
-        }
+        let token = [body.token, body.access_token].into_iter().flatten().find(|token| !token.is_empty()).ok_or_else(unusable)?;
         let expires = began + body.expires_in.map_or(DEFAULT_LIFE, life);
-        Authorization::bearer(token, Some(expires)).ok_or_else(unusable)
+        let anonymous_from = withheld.cloned();
+        Authorization::bearer(&token, Some(expires), anonymous_from).ok_or_else(unusable)
     }
 }
 
@@ -208,6 +220,7 @@ fn ask_for(hop: &mut Hop, endpoint: &Endpoint, challenge: &BearerChallenge, cred
     parameters.extend(challenge.service.as_deref().map(|service| ("service", service)));
     if let Some(Credential::IdentityToken(token)) = credential {
         parameters.extend([("grant_type", "refresh_token"), ("client_id", "verimage"), ("refresh_token", token)]);
+        hop.secrets = vec![token.clone()];
         hop.form = Some(Serializer::new(String::new()).extend_pairs(parameters).finish());
         return;
     }
@@ -217,6 +230,10 @@ fn ask_for(hop: &mut Hop, endpoint: &Endpoint, challenge: &BearerChallenge, cred
     }
 }
 
-fn life(seconds: f64) -> Duration {
+fn life(seconds: Seconds) -> Duration {
+    let seconds = match seconds {
+        Seconds::Number(seconds) => seconds,
+        Seconds::Text(text) => text.trim().parse().unwrap_or(DEFAULT_LIFE.as_secs_f64()),
+    };
     Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST_LIFE.as_secs_f64())).unwrap_or_default()
 }

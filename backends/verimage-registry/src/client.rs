@@ -50,6 +50,8 @@ pub(crate) struct Hop {
     pub(crate) authorization: Option<Arc<Authorization>>,
     /// Fields to post; without them the request is a GET.
     pub(crate) form: Option<String>,
+    /// What else must not be repeated to anybody.
+    pub(crate) secrets: Vec<String>,
     pub(crate) reach: Reach,
     pub(crate) verified: bool,
     /// Who is asked, for messages.
@@ -64,10 +66,11 @@ pub(crate) struct Reply {
     place: String,
     redirected: bool,
     authorization: Option<Arc<Authorization>>,
+    secrets: Vec<String>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Why there is no answer, and whether not even a connection came about.
+/// Why there is no answer, and whether not even a connection came about. A bad certificate is something that was said.
 pub(crate) struct Unanswered {
     error: StoreError,
     unconnected: bool,
@@ -88,7 +91,7 @@ impl From<Unanswered> for StoreError {
 impl Hop {
     pub(crate) fn to(url: Url, accept: &'static str, reach: Reach) -> Self {
         let place = authority(&url);
-        Self { url, accept, authorization: None, form: None, reach, verified: true, place }
+        Self { url, accept, authorization: None, form: None, secrets: Vec::new(), reach, verified: true, place }
     }
 }
 
@@ -120,10 +123,22 @@ impl Reply {
 
     /// What a bad status means, and the start of its body.
     pub(crate) async fn refusal(self) -> (StoreError, Vec<u8>) {
-        let (status, place, authorization) = (self.status(), self.place(), self.authorization.clone());
+        let (status, place, secrets, redirected) = (self.status(), self.place(), self.secrets(), self.redirected);
+        let authorization = self.authorization.clone();
         let body = self.error_body().await;
-        let error = failure::refused(failure::kind_of(status), &place, status, &body);
-        (authorization.iter().fold(error, |error, authorization| authorization.hide(error)), body)
+        let kind = match failure::kind_of(status) {
+            // The registry sent us there, so it has something; that the place does not is an outage.
+            StoreErrorKind::NotFound if redirected && !failure::says_unknown(&body) => StoreErrorKind::Unavailable,
+            kind => kind,
+        };
+        let error = failure::refused(kind, &place, status, &body, &secrets);
+        (authorization.iter().fold(error, |error, authorization| authorization.explain(error)), body)
+    }
+
+    /// What this server may know of us and must not be quoted with.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let sent = self.authorization.iter().flat_map(|authorization| authorization.secrets());
+        sent.chain(&self.secrets).cloned().collect()
     }
 
     /// Whether the registry itself asks who we are. A challenge from behind a redirect is nobody's business.
@@ -187,6 +202,7 @@ impl Client {
         hop.place = call.endpoint.name();
         let mut reply = self.patient(&hop, call.deadline).await?;
         let neighbourhood = reply.neighbourhood;
+        let mut redirected = false;
         for _ in 0..MAX_REDIRECTS {
             let Some(target) = redirect_target(&reply)? else { return Ok(reply) };
             reply.error_body().await;
@@ -198,7 +214,8 @@ impl Client {
             hop.url = target;
             reply = self.patient(&hop, call.deadline).await.map_err(StoreError::from)?;
             reply.neighbourhood = neighbourhood;
-            reply.redirected = hop.url.origin() != url.origin();
+            redirected |= hop.url.origin() != url.origin();
+            reply.redirected = redirected;
         }
         match redirect_target(&reply)? {
             None => Ok(reply),
@@ -246,8 +263,10 @@ impl Client {
             request = request.header(CONTENT_TYPE, form_type).body(form.clone());
         }
         let answer = request.send().await;
-        let response =
-            answer.map_err(|error| Unanswered { unconnected: error.is_connect(), error: failure::unreachable(&hop.place, &error) })?;
+        let response = answer.map_err(|error| Unanswered {
+            unconnected: error.is_connect() && !failure::is_within_tls(&error),
+            error: failure::unreachable(&hop.place, &error),
+        })?;
         let neighbourhood = if proxied { literal(&hop.url) } else { response.remote_addr().map(|peer| neighbourhood(peer.ip())) };
         Ok(Reply {
             response,
@@ -255,6 +274,7 @@ impl Client {
             place: hop.place.clone(),
             redirected: false,
             authorization: hop.authorization.clone(),
+            secrets: hop.secrets.clone(),
             _permit: permit,
         })
     }

@@ -96,7 +96,7 @@ impl RegistryConfig {
     }
 
     /// Trusts the certificate authorities of this PEM file for every host, beside those of the system.
-    /// Loopback hosts are then tried with https first, with http if that is not spoken.
+    /// Loopback hosts are then tried with https first, with http if that is not spoken; a bad certificate is an error.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_files.push(path.into());
@@ -141,8 +141,8 @@ impl RegistryConfig {
 
     /// Sends credentials to token services on this host, whichever registry names it.
     ///
-    /// Without such an entry a token service gets credentials if it is the registry's own host, or shares its parent domain
-    /// (`auth.docker.io` for `registry-1.docker.io`); any other is asked without credentials.
+    /// Without such an entry a token service gets credentials if it is on the registry's own host or below it, or is one of the
+    /// few that are known (`auth.docker.io` for Docker Hub, `gitlab.com` for its registry); any other is asked without.
     #[must_use]
     pub fn credential_realm(mut self, host: impl Into<String>) -> Self {
         self.credential_realms.push(folded(host));
@@ -171,7 +171,7 @@ impl RegistryConfig {
         self
     }
 
-    /// How long one fetch may take, with tokens, redirects, pauses and mirrors. 30 seconds.
+    /// How long one fetch may take, with tokens, redirects, pauses and mirrors. 30 seconds; at most a day.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

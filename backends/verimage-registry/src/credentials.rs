@@ -41,14 +41,6 @@ impl Credential {
     pub fn basic(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self::Basic { username: username.into(), password: password.into() }
     }
-
-    /// The parts that must never be shown.
-    pub(crate) fn secret(&self) -> &str {
-        match self {
-            Self::Basic { password, .. } => password,
-            Self::IdentityToken(token) | Self::RegistryToken(token) => token,
-        }
-    }
 }
 
 impl fmt::Debug for Credential {
@@ -72,11 +64,8 @@ pub(crate) struct Credentials {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AuthFile {
-    #[serde(default)]
-    auths: BTreeMap<String, Entry>,
-    #[serde(default)]
-    cred_helpers: BTreeMap<String, String>,
-    #[serde(default)]
+    auths: Option<BTreeMap<String, Entry>>,
+    cred_helpers: Option<BTreeMap<String, String>>,
     creds_store: Option<String>,
 }
 
@@ -118,11 +107,11 @@ impl Credentials {
 
     async fn find_in(&self, file: &AuthFile, path: &Path, name: &str) -> Result<Option<Credential>, StoreError> {
         let host = name.split('/').next().unwrap_or(name);
-        let helpers = file.cred_helpers.iter().map(|(key, helper)| (folded(key), helper));
+        let helpers = file.cred_helpers.iter().flatten().map(|(key, helper)| (folded(key), helper));
         if let Some(helper) = longest(helpers, host) {
             return self.ask(helper, host).await;
         }
-        let entries = file.auths.iter().filter(|(_, entry)| !entry.is_empty());
+        let entries = file.auths.iter().flatten().filter(|(_, entry)| !entry.is_empty());
         if let Some(entry) = longest(entries.map(|(key, entry)| (folded(key), entry)), name) {
             let malformed = || StoreError::unavailable(format!("{}: the entry for {} is not readable", path.display(), host));
             return entry.credential().ok_or_else(malformed).map(Some);

@@ -12,12 +12,13 @@ impl RegistryConfig {
     /// `containers/auth.json`, then from docker's `config.json` (`$DOCKER_CONFIG` or `~/.docker`). `registries.conf` is
     /// `$CONTAINERS_REGISTRIES_CONF`, or the user's, or the one in `/etc/containers`, with the files of `registries.conf.d`.
     /// Certificates come from the `certs.d` directories of the user, of `/etc/containers` and of `/etc/docker`; proxies from
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case. Files that do not exist are passed over.
+    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case. Files that do not exist are passed over, and so are directories
+    /// that a variable names by a relative path.
     ///
     /// # Errors
     /// [`ConfigError::Unreadable`] if a directory of `registries.conf.d` cannot be listed.
     pub fn from_environment() -> Result<Self, ConfigError> {
-        let home = variable("HOME").map(PathBuf::from);
+        let home = directory("HOME");
         let user = user_directory(home.as_deref());
         let mut config = Self { proxy: proxy(), ..Self::default() };
         config.auth_files = auth_files(home.as_deref(), user.as_deref());
@@ -33,20 +34,24 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The directory that a variable names. A relative one would depend on where the process was started: it is passed over.
+fn directory(name: &str) -> Option<PathBuf> {
+    variable(name).map(PathBuf::from).filter(|directory| directory.is_absolute())
+}
+
 fn user_directory(home: Option<&Path>) -> Option<PathBuf> {
-    let configured = variable("XDG_CONFIG_HOME").map(PathBuf::from);
-    configured.or_else(|| home.map(|home| home.join(".config"))).map(|directory| directory.join("containers"))
+    directory("XDG_CONFIG_HOME").or_else(|| home.map(|home| home.join(".config"))).map(|directory| directory.join("containers"))
 }
 
 fn auth_files(home: Option<&Path>, user: Option<&Path>) -> Vec<PathBuf> {
     let container_tools = match variable("REGISTRY_AUTH_FILE") {
         Some(file) => vec![PathBuf::from(file)],
         None => {
-            let runtime = variable("XDG_RUNTIME_DIR").map(|directory| PathBuf::from(directory).join("containers/auth.json"));
+            let runtime = directory("XDG_RUNTIME_DIR").map(|directory| directory.join("containers/auth.json"));
             runtime.into_iter().chain(user.map(|user| user.join("auth.json"))).collect()
         }
     };
-    let docker = variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| home.map(|home| home.join(".docker")));
+    let docker = directory("DOCKER_CONFIG").or_else(|| home.map(|home| home.join(".docker")));
     let docker = docker.map(|directory| directory.join("config.json"));
     container_tools.into_iter().chain(docker).filter(|file| file.is_file()).collect()
 }

@@ -14,6 +14,7 @@ mod failure;
 mod flight;
 mod helper;
 mod hosts;
+mod link;
 mod read;
 mod realm;
 mod referrers;

@@ -17,7 +17,7 @@ impl Reply {
     ///
     /// A length that is announced as more than `max_bytes` is refused before a byte of it is read.
     pub(crate) async fn body(mut self, max_bytes: u64) -> Result<Bytes, StoreError> {
-        if let Some(encoding) = foreign_encoding(self.headers()) {
+        if let Some(encoding) = foreign_encoding(self.headers(), &self.secrets()) {
             return Err(StoreError::unavailable(format!("{}: the answer is encoded as {encoding}, which was not asked for", self.place())));
         }
         let announced = self.response.content_length().unwrap_or_default();
@@ -47,7 +47,7 @@ impl Reply {
     }
 }
 
-fn foreign_encoding(headers: &HeaderMap) -> Option<String> {
+fn foreign_encoding(headers: &HeaderMap, secrets: &[String]) -> Option<String> {
     let encoding = String::from_utf8_lossy(headers.get(CONTENT_ENCODING)?.as_bytes()).into_owned();
-    (!encoding.eq_ignore_ascii_case("identity")).then(|| failure::printable(&encoding, 40))
+    (!encoding.eq_ignore_ascii_case("identity")).then(|| failure::quoted(&encoding, secrets, 40))
 }

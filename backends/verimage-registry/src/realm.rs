@@ -6,6 +6,9 @@ use verimage_core::{StoreError, StoreErrorKind};
 use crate::hosts::authority;
 use crate::registries::names;
 
+/// Registries whose token service, known to all, is neither on their host nor below it.
+const KNOWN: [(&str, &str); 2] = [("registry-1.docker.io", "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")];
+
 /// Reads the realm of a challenge. A registry on https has its tokens from https.
 pub(crate) fn parse(realm: &str, registry: &Url) -> Result<Url, StoreError> {
     let refuse = |why: &str| StoreError::unavailable(format!("{}: the token service {why}", authority(registry)));
@@ -21,7 +24,8 @@ pub(crate) fn parse(realm: &str, registry: &Url) -> Result<Url, StoreError> {
     Ok(url)
 }
 
-/// Whether the token service belongs to the registry's house: its own host, or a host below the same parent domain.
+/// Whether the token service belongs to the registry's house: its own host, a host below it, or one that is known to.
+/// A common parent domain says nothing: it may be one under which anybody gets a name (`github.io`, `co.uk`).
 pub(crate) fn may_see_credentials(realm: &Url, registry: &Url, listed: &[String]) -> bool {
     if listed.iter().any(|listed| names(listed, &authority(realm))) {
         return true;
@@ -38,7 +42,7 @@ pub(crate) fn may_see_credentials(realm: &Url, registry: &Url, listed: &[String]
 fn same_house(realm: &str, registry: &str) -> bool {
     let below =
         |domain: &str| domain.contains('.') && realm.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    below(registry) || registry.split_once('.').is_some_and(|(_, parent)| below(parent))
+    below(registry) || KNOWN.contains(&(registry, realm))
 }
 
 /// What to say when a token service refuses someone who was not introduced.
@@ -68,6 +72,12 @@ mod tests {
         assert!(seen("https://ghcr.io/token", "https://ghcr.io/v2/"));
         assert!(seen("https://auth.registry.example/token", "https://registry.example/v2/"));
         assert!(seen("http://127.0.0.1:5001/token", "http://127.0.0.1:5000/v2/"));
+        assert!(!seen("https://auth.cloud.example/token", "https://registry.cloud.example/v2/"));
+        assert!(!seen("https://evil.github.io/token", "https://registry.github.io/v2/"));
+        assert!(!seen("https://evil.co.uk/token", "https://registry.co.uk/v2/"));
+        assert!(!seen("https://evil.docker.io/token", "https://registry-1.docker.io/v2/"));
+        assert!(!seen("https://example/token", "https://registry.example/v2/"));
+        assert!(!seen("http://auth.docker.io/token", "https://registry-1.docker.io/v2/"));
         assert!(!seen("https://evil.io/token", "https://ghcr.io/v2/"));
         assert!(!seen("https://evilghcr.io/token", "https://ghcr.io/v2/"));
         assert!(!seen("https://ghcr.io.evil.example/token", "https://ghcr.io/v2/"));

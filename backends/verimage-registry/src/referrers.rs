@@ -8,6 +8,7 @@ use verimage_core::{Blob, Digest, StoreError, StoreErrorKind, Tag};
 
 use crate::client::{Call, Client, Reply};
 use crate::failure;
+use crate::link::next_link;
 
 /// Pages of one list.
 const MAX_PAGES: usize = 64;
@@ -53,23 +54,27 @@ impl Client {
             resource.extend(byte_serialize(artifact_type.as_bytes()));
         }
         let reply = self.get(call, &resource).await?;
-        match reply.status() {
-            StatusCode::OK if is_index(reply.headers()) => return Ok(FromApi::Page(reply)),
-            StatusCode::OK => reply.error_body().await,
-            // Distribution specification, "Listing Referrers": 404 means that the API is not there. go-containerregistry
-            // reads 400 and 406 so, too.
-            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_ACCEPTABLE => {
-                let (_, body) = reply.refusal().await;
-                // A registry that knows the API says so of a repository that it does not know.
-                if failure::error_code(&body).is_some_and(|code| code == "NAME_UNKNOWN" || code == "MANIFEST_UNKNOWN") {
-                    return Ok(FromApi::NoAnswer);
+        let (status, redirected) = (reply.status(), reply.is_redirected());
+        if status == StatusCode::OK && is_index(reply.headers()) {
+            return Ok(FromApi::Page(reply));
+        }
+        let (error, body) = reply.refusal().await;
+        match status {
+            StatusCode::NOT_FOUND if error.kind != StoreErrorKind::NotFound => Err(error),
+            StatusCode::NOT_FOUND => {
+                // Distribution specification, "Listing Referrers": 404 means that the API is not there. But a registry that
+                // writes errors as the specification has them may mean this repository only, or this moment.
+                if !failure::is_error_document(&body) {
+                    self.hosts.of(&call.endpoint.host).remember_lack_of_referrers();
                 }
-                body
+                Ok(FromApi::NoAnswer)
             }
-            _ => return Err(reply.refusal().await.0),
-        };
-        self.hosts.of(&call.endpoint.host).remember_lack_of_referrers();
-        Ok(FromApi::NoAnswer)
+            // go-containerregistry reads these as a lack of the API, too. They are not remembered: one may be an accident.
+            StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_ACCEPTABLE if !redirected => {
+                Ok(FromApi::NoAnswer)
+            }
+            _ => Err(error),
+        }
     }
 
     /// Reads page after page; a list that does not end within the limits is refused, never cut.
@@ -117,41 +122,15 @@ fn is_index(headers: &HeaderMap) -> bool {
 /// The `rel="next"` of RFC 8288. It stays on the registry itself: whoever a redirect leads to must not name pages, for the
 /// next page is asked for with the registry's authorization.
 fn next_page(reply: &Reply) -> Result<Option<Url>, StoreError> {
-    let links = reply.headers().get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
-    let Some(target) = links.into_iter().find_map(next_link) else { return Ok(None) };
     let refuse = |why: &str| StoreError::unavailable(format!("{}: the next page of referrers {why}", reply.place()));
-    let mut url = reply.url().join(target).map_err(|_| refuse("has no readable address"))?;
+    let targets = reply.headers().get_all(LINK).into_iter().map(|value| value.to_str().ok().and_then(next_link));
+    // A header that cannot be read may name a page: without it, the list could end too early.
+    let targets = targets.collect::<Option<Vec<_>>>().ok_or_else(|| refuse("is in a Link header that cannot be read"))?;
+    let Some(target) = targets.into_iter().flatten().next() else { return Ok(None) };
+    let mut url = reply.url().join(&target).map_err(|_| refuse("has no readable address"))?;
     url.set_fragment(None);
     if reply.is_redirected() || url.origin() != reply.url().origin() || !url.username().is_empty() || url.password().is_some() {
         return Err(refuse("is on another host"));
     }
     Ok(Some(url))
-}
-
-fn next_link(header: &str) -> Option<&str> {
-    header.split('<').skip(1).find_map(|link| {
-        let (target, parameters) = link.split_once('>')?;
-        let relation = parameters.split(';').filter_map(|parameter| parameter.trim().strip_prefix("rel="));
-        let is_next = |value: &str| value.trim_end_matches([',', ' ']).trim_matches('"').eq_ignore_ascii_case("next");
-        relation.into_iter().any(is_next).then_some(target)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_the_next_link() {
-        for (header, expected) in [
-            (r#"</v2/a/referrers/x?n=1>; rel="next""#, Some("/v2/a/referrers/x?n=1")),
-            (r#"</1>; rel=prev, </2>; title="t"; rel=next"#, Some("/2")),
-            (r#"</2>; rel="next", </1>; rel="prev""#, Some("/2")),
-            (r#"</1>; rel="prev""#, None),
-            ("<", None),
-            ("", None),
-        ] {
-            assert_eq!(next_link(header), expected, "{header}");
-        }
-    }
 }

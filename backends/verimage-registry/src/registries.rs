@@ -124,6 +124,10 @@ impl Registries {
         for file in &config.registries_conf {
             registries.add(read(file)?);
         }
+        if config.registries_conf.len() > 1 {
+            // The container tools, too, sort what they merge; of equally long prefixes the first one counts.
+            registries.entries.sort_by(|one, other| one.prefix.cmp(&other.prefix));
+        }
         Ok(registries)
     }
 
@@ -138,9 +142,7 @@ impl Registries {
     /// The servers to ask for `repository`: mirrors in their order, then the place itself.
     pub(crate) fn endpoints(&self, repository: &Repository, by: By) -> Result<(Vec<Endpoint>, Endpoint), StoreError> {
         let name = format!("{}/{}", repository.host().to_ascii_lowercase(), repository.path());
-        let matching = self.entries.iter().filter_map(|entry| Some((matched(&entry.prefix, &name)?, entry)));
-        let by_precision = |(length, entry): &(usize, &Entry)| (*length, !entry.prefix.starts_with('*'));
-        let Some((length, entry)) = matching.max_by_key(by_precision) else {
+        let Some((length, entry)) = self.entry(&name) else {
             return Ok((Vec::new(), self.endpoint(repository.host(), repository.path(), false)));
         };
         if entry.blocked {
@@ -159,6 +161,13 @@ impl Registries {
             location => self.rewritten(location, rest, entry.insecure)?,
         };
         Ok((mirrors, place))
+    }
+
+    /// The entry with the longest prefix that covers a name, the first of several, and how much of the name it covers. What is
+    /// compared is the prefix as it is written, not what its wildcard stands for.
+    fn entry(&self, name: &str) -> Option<(usize, &Entry)> {
+        let matching = self.entries.iter().filter_map(|entry| Some((matched(&entry.prefix, name)?, entry)));
+        matching.rev().max_by_key(|(_, entry)| entry.prefix.len())
     }
 
     fn rewritten(&self, location: &str, rest: &str, insecure: bool) -> Result<Endpoint, StoreError> {
@@ -209,6 +218,13 @@ fn read(path: &Path) -> Result<Vec<Entry>, ConfigError> {
 }
 
 fn checked(mut entry: Entry, path: &Path) -> Result<Entry, ConfigError> {
+    let mirrors = entry.mirror.iter_mut().map(|mirror| &mut mirror.location);
+    for place in [&mut entry.prefix, &mut entry.location].into_iter().chain(mirrors) {
+        if place.contains("://") {
+            return Err(ConfigError::malformed(path.display(), "a prefix or location begins with its host, not with a scheme"));
+        }
+        place.truncate(place.trim_end_matches('/').len());
+    }
     if entry.prefix.is_empty() {
         entry.prefix.clone_from(&entry.location);
     }
@@ -260,6 +276,24 @@ mod tests {
             ("*.test", "test/app", None),
         ] {
             assert_eq!(matched(prefix, name), covered, "{prefix} {name}");
+        }
+    }
+
+    #[test]
+    fn the_longest_prefix_as_it_is_written_decides() {
+        for (prefixes, name, expected) in [
+            (["*.com", "*.example.com"], "a.example.com/app", "*.example.com"),
+            (["*.example.com", "a.example.com"], "a.example.com/app", "*.example.com"),
+            (["a.example.com", "*.example.com"], "a.example.com/app", "a.example.com"),
+            (["*.com", "a.b.c.com"], "a.b.c.com/app", "a.b.c.com"),
+            (["a.com", "a.com/team"], "a.com/team/app", "a.com/team"),
+            (["a.com", "*.com/team"], "a.com/team/app", "*.com/team"),
+            (["registry.com", "*.com/t"], "registry.com/t/app", "registry.com"),
+        ] {
+            let text: String = prefixes.map(|prefix| format!("[[registry]]\nprefix = \"{prefix}\"\n")).concat();
+            let entries = toml::from_str::<File>(&text).unwrap().registry;
+            let registries = Registries { entries, ..Registries::default() };
+            assert_eq!(registries.entry(name).unwrap().1.prefix, expected, "{prefixes:?}");
         }
     }
 

@@ -14,6 +14,9 @@ use crate::config::{ConfigError, RegistryConfig};
 use crate::flight::Flights;
 use crate::registries::{By, Endpoint, Registries};
 
+/// No fetch takes longer, whatever the caller says: a clock cannot count to any number of days.
+const LONGEST_FETCH: Duration = Duration::from_secs(86400);
+
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
 const ANY_TYPE: &str = "*/*";
@@ -64,14 +67,45 @@ impl RegistryStore {
         let own = image.clone().with_default_tag();
         let (repository, question) = read(&own, want).ok_or_else(no_question)?;
         let (mirrors, place) = self.registries.endpoints(&repository, question.by())?;
-        for mirror in &mirrors {
-            match self.put(&question, mirror, want.max_bytes, deadline).await {
-                Ok(found) if !question.is_answered_by_nothing(&found) => return Ok(found),
-                // Whatever a mirror cannot give, the place itself is asked for.
-                Ok(_) | Err(_) => {}
+        if matches!(question, Question::Referrers { .. }) {
+            return self.merge(&question, &mirrors, &place, want.max_bytes, deadline).await;
+        }
+        for (at, mirror) in mirrors.iter().enumerate() {
+            // Whatever a mirror cannot give, the place itself is asked for.
+            if let Some(found) = self.put_to_mirror(&question, mirror, want.max_bytes, share(deadline, mirrors.len() - at)).await {
+                return Ok(found);
             }
         }
         self.put(&question, &place, want.max_bytes, deadline).await
+    }
+
+    /// The lists of all places together. The place itself must answer, for only it can say that something is not there;
+    /// mirrors may add to its list.
+    async fn merge(
+        &self,
+        question: &Question<'_>,
+        mirrors: &[Endpoint],
+        place: &Endpoint,
+        max_bytes: u64,
+        deadline: Instant,
+    ) -> Result<Vec<Blob>, StoreError> {
+        let mut pages = self.put(question, place, max_bytes, deadline).await?;
+        for (at, mirror) in mirrors.iter().enumerate() {
+            let read: u64 = pages.iter().map(|page| page.bytes().len() as u64).sum();
+            let left = share(deadline, mirrors.len() - at);
+            let more = self.put_to_mirror(question, mirror, max_bytes.saturating_sub(read), left).await;
+            for page in more.into_iter().flatten() {
+                if !is_empty(&page) && !pages.contains(&page) {
+                    pages.push(page);
+                }
+            }
+        }
+        Ok(pages)
+    }
+
+    async fn put_to_mirror(&self, question: &Question<'_>, mirror: &Endpoint, max_bytes: u64, deadline: Instant) -> Option<Vec<Blob>> {
+        let answer = self.put(question, mirror, max_bytes, deadline);
+        tokio::time::timeout_at(deadline.into(), answer).await.ok()?.ok()
     }
 
     async fn put(&self, question: &Question<'_>, endpoint: &Endpoint, max_bytes: u64, deadline: Instant) -> Result<Vec<Blob>, StoreError> {
@@ -96,7 +130,7 @@ impl RegistryStore {
 impl SignatureStore for RegistryStore {
     async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
         let now = Instant::now();
-        let own = now.checked_add(self.timeout).unwrap_or(now);
+        let own = now.checked_add(self.timeout.min(LONGEST_FETCH)).unwrap_or(now);
         let deadline = self.deadline.map_or(own, |deadline| deadline.min(own));
         let flight = self.flights.join((image.clone(), want.clone()), || self.answer(image, want, deadline));
         let late = |_| StoreError::new(StoreErrorKind::DeadlineExceeded, format!("{}: no answer in time", want.describe(image)));
@@ -116,14 +150,29 @@ impl fmt::Debug for RegistryStore {
 
 impl Question<'_> {
     fn by(&self) -> By {
-        if matches!(self, Self::Tag(_)) { By::Tag } else { By::Digest }
+        match self {
+            Self::Tag(tag) if !names_digest(tag.as_str()) => By::Tag,
+            _ => By::Digest,
+        }
     }
+}
 
-    /// Whether a mirror's answer says no more than that it has nothing.
-    fn is_answered_by_nothing(&self, pages: &[Blob]) -> bool {
-        let is_empty = |page: &Blob| serde_json::from_slice::<Index>(page.bytes()).is_ok_and(|index| index.manifests.is_empty());
-        matches!(self, Self::Referrers { .. }) && pages.iter().all(is_empty)
-    }
+/// Whether a tag says which digest its content belongs to: `<algorithm>-<hex>`, with or without a suffix.
+fn names_digest(tag: &str) -> bool {
+    let stem = tag.split_once('.').map_or(tag, |(stem, _)| stem);
+    stem.split_once('-').is_some_and(|(algorithm, hex)| Digest::parse(&format!("{algorithm}:{hex}")).is_ok())
+}
+
+/// Whether a page of referrers says no more than that there is nothing.
+fn is_empty(page: &Blob) -> bool {
+    serde_json::from_slice::<Index>(page.bytes()).is_ok_and(|index| index.manifests.is_empty())
+}
+
+/// When one of several mirrors must have answered, so that as much time is left for each after it and for the place itself.
+fn share(deadline: Instant, mirrors: usize) -> Instant {
+    let now = Instant::now();
+    let places = u32::try_from(mirrors).unwrap_or(u32::MAX).saturating_add(1);
+    now + deadline.saturating_duration_since(now) / places
 }
 
 /// The repository and the question of a want, if it is one for a registry.

@@ -3,7 +3,7 @@
 use verimage_core::{SignatureStore, StoreErrorKind};
 use verimage_registry::{Credential, RegistryConfig};
 
-use crate::server::{MANIFEST, Says, Seen, Server, blob, by_digest, by_tag, bytes, refused, store};
+use crate::server::{MANIFEST, Says, Seen, Server, blob, by_digest, by_tag, bytes, referrers, refused, store};
 
 /// `dTpodW50ZXIy` is `u:hunter2`.
 const BASIC: &str = "Basic dTpodW50ZXIy";
@@ -193,6 +193,66 @@ async fn a_registry_that_repeats_the_token_is_not_quoted() {
     .await;
     let detail = refused(&store(RegistryConfig::default()), &server.image("app"), &by_tag("v1"), StoreErrorKind::Unauthorized).await;
     assert!(detail.contains("Bearer [secret]") && !detail.contains("top-secret"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_long_token_and_a_password_near_the_cut_are_not_quoted() {
+    let server = Server::start(|seen| match (is_token_request(&seen), seen.authorization()) {
+        (true, _) => Says::ok(format!(r#"{{"token":"{}"}}"#, "ey0".repeat(400))),
+        (false, Some(sent)) => Says::error(403, sent),
+        (false, None) => Says::bearer(format!("http://{}/token", seen.header("host").unwrap())),
+    })
+    .await;
+    let detail = refused(&store(RegistryConfig::default()), &server.image("app"), &by_tag("v1"), StoreErrorKind::Unauthorized).await;
+    assert!(detail.contains("Bearer [secret]") && !detail.contains("ey0"), "{detail}");
+    for credential in [Credential::basic("u", "hunter2"), Credential::IdentityToken("hunter2".to_owned())] {
+        let server = Server::start(|seen| match is_token_request(&seen) {
+            true => Says::error(403, &format!("{}hunter2", "x".repeat(196))),
+            false => Says::bearer(format!("http://{}/token", seen.header("host").unwrap())),
+        })
+        .await;
+        let store = store(RegistryConfig::default().credential(server.host(), credential));
+        let detail = refused(&store, &server.image("app"), &by_tag("v1"), StoreErrorKind::Unauthorized).await;
+        assert!(detail.ends_with("xx[sec"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_answer_may_have_nulls_and_numbers_as_texts() {
+    for (body, requests) in [
+        (r#"{"token":null,"access_token":"t1","expires_in":"300"}"#, 1),
+        (r#"{"token":"t1","access_token":null,"expires_in":null}"#, 1),
+        (r#"{"token":"t1","expires_in":"0"}"#, 2),
+        (r#"{"token":"t1","expires_in":"soon"}"#, 1),
+    ] {
+        let server = token_registry(body).await;
+        let store = store(RegistryConfig::default());
+        bytes(&store, &server.image("app"), &by_tag("v1")).await;
+        bytes(&store, &server.image("app"), &by_tag("v2")).await;
+        assert_eq!(server.count("/token"), requests, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_in_particular_may_not_see_is_not_called_absent() {
+    for status in [401, 403, 404] {
+        let service = Server::start(|_| Says::ok(r#"{"token":"t1"}"#)).await;
+        let realm = format!("http://{}/token", service.as_host("localhost"));
+        let server = Server::start(move |seen| match seen.authorization() {
+            Some(_) => Says::error(status, "MANIFEST_UNKNOWN"),
+            None => Says::bearer(&realm),
+        })
+        .await;
+        for want in [by_tag("v1"), referrers()] {
+            let detail = refused(&store(with_password(&server)), &server.image("app"), &want, StoreErrorKind::Unauthorized).await;
+            assert!(detail.contains("see credential_realm"), "{detail}");
+        }
+        assert_eq!(service.seen()[0].authorization(), None);
+        // Who has no credentials was not kept from showing them.
+        let kind = if status == 404 { StoreErrorKind::NotFound } else { StoreErrorKind::Unauthorized };
+        let detail = refused(&store(RegistryConfig::default()), &server.image("app"), &by_tag("v1"), kind).await;
+        assert!(!detail.contains("credential_realm"), "{detail}");
+    }
 }
 
 #[tokio::test]

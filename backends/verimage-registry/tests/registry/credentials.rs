@@ -111,3 +111,13 @@ fn an_auth_file_that_cannot_be_read_is_told_at_once_and_not_quoted() {
     let error = RegistryStore::new(config).unwrap_err().to_string();
     assert!(error.contains("line 1") && !error.contains("hunter2"), "{error}");
 }
+
+#[tokio::test]
+async fn nothing_written_as_null_is_nothing() {
+    let server = registry().await;
+    let text = format!(r#"{{"auths":{{"{}":{{"auth":"dTpodW50ZXIy"}}}},"credHelpers":null,"credsStore":null}}"#, server.host());
+    let (_directory, config) = with_file(&text);
+    assert_eq!(sent(&server, config).await.as_deref(), Some(BASIC));
+    let (_directory, config) = with_file(r#"{"auths":null,"credsStore":"fixture"}"#);
+    assert_eq!(sent(&server, config).await.as_deref(), Some(BASIC));
+}

@@ -92,3 +92,25 @@ fn a_broken_file_is_told_and_not_quoted() {
     let text = settings(&[("DOCKER_CONFIG", &home.path().join("broken"))]);
     assert!(text.contains("no credential file") && !text.contains("hunter2"), "{text}");
 }
+
+#[test]
+fn a_relative_directory_is_passed_over() {
+    let home = home();
+    let relative = |name: &str, directory: &str| {
+        let variables = [("HOME", home.path()), (name, Path::new(directory))];
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "environment::child", "--nocapture"]).env_clear().env("VERIMAGE_TEST_CHILD", "1");
+        let output = command.envs(variables).current_dir(home.path()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let at = |file: &str| format!("{:?}", home.path().join(file));
+    let text = relative("XDG_CONFIG_HOME", ".config");
+    assert!(text.contains(&at(".config/containers/auth.json")) && !text.contains("\".config"), "{text}");
+    let text = relative("DOCKER_CONFIG", "own");
+    assert!(text.contains(&at(".docker/config.json")) && !text.contains("\"own"), "{text}");
+    assert!(!relative("XDG_RUNTIME_DIR", "run").contains("\"run"));
+    let text = relative("HOME", ".");
+    assert!(!text.contains(".config") && !text.contains(".docker"), "{text}");
+    // A file that a variable names is what the user said.
+    assert!(relative("REGISTRY_AUTH_FILE", "own/auth.json").contains("\"own/auth.json\""));
+}

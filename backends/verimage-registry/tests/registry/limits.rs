@@ -126,3 +126,16 @@ async fn connections_are_kept() {
     bytes(&store, &server.image("app"), &by_digest()).await;
     assert_eq!(server.connections(), 1);
 }
+
+#[tokio::test]
+async fn any_amount_of_time_may_be_given() {
+    // Whoever has no time left does not come back.
+    let turn = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(move |_| match turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        0 => Says::status(429).with("retry-after", "0"),
+        _ => Says::ok(MANIFEST),
+    })
+    .await;
+    let store = store(RegistryConfig::default().timeout(Duration::MAX));
+    assert_eq!(bytes(&store, &server.image("app"), &by_tag("v1")).await, MANIFEST);
+}

@@ -1,12 +1,13 @@
 //! registries.conf: mirrors, locations, blocked and insecure registries.
 
 use std::fs;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use verimage_core::{ImageRef, SignatureStore, StoreErrorKind};
 use verimage_registry::{ConfigError, Credential, RegistryConfig, RegistryStore};
 
-use crate::server::{EMPTY_INDEX, MANIFEST, Says, Server, by_digest, by_tag, bytes, referrers, refused, store};
+use crate::server::{EMPTY_INDEX, MANIFEST, Says, Server, blob, by_digest, by_tag, bytes, referrers, refused, store};
 
 fn with_conf(text: &str) -> (TempDir, RegistryConfig) {
     let directory = TempDir::new().unwrap();
@@ -153,7 +154,7 @@ async fn a_plain_http_registry_is_listed_by_host_with_or_without_port() {
 
 #[tokio::test]
 async fn a_location_that_is_no_repository_is_an_error() {
-    let (_directory, config) = with_conf("[[registry]]\nprefix = \"registry.test\"\nlocation = \"UPPER/\"\n");
+    let (_directory, config) = with_conf("[[registry]]\nprefix = \"registry.test\"\nlocation = \"a.test/UPPER\"\n");
     refused(&store(config), &image("registry.test/app"), &by_tag("v1"), StoreErrorKind::Unavailable).await;
 }
 
@@ -164,6 +165,10 @@ fn a_file_that_is_not_understood_is_told_at_once() {
         "[[registry]]\n",
         "[[registry]]\nprefix = \"a.test/app:v1\"\n",
         "[[registry]]\nprefix = \"a.*.test\"\n",
+        "[[registry]]\nprefix = \"https://a.test\"\n",
+        "[[registry]]\nprefix = \"/\"\n",
+        "[[registry]]\nprefix = \"a.test\"\nlocation = \"https://b.test\"\n",
+        "[[registry]]\nprefix = \"a.test\"\n[[registry.mirror]]\nlocation = \"http://b.test\"\n",
         "[[registry]]\nprefix = \"a.test\"\n[[registry.mirror]]\nlocation = \"b.test\"\npull-from-mirror = \"never\"\n",
         "[registries.insecure]\nregistries = [\"a.test\"]\n",
         "[[registry",
@@ -173,4 +178,98 @@ fn a_file_that_is_not_understood_is_told_at_once() {
     }
     let absent = RegistryConfig::default().registries_conf("/nonexistent/registries.conf");
     assert!(matches!(RegistryStore::new(absent), Err(ConfigError::Unreadable { .. })));
+}
+
+/// `place` with mirrors in front of it.
+fn mirrored(place: &Server, mirrors: &[&Server]) -> (TempDir, RegistryConfig) {
+    let mirrors: String = mirrors.iter().map(|mirror| format!("[[registry.mirror]]\nlocation = \"{}\"\n", mirror.host())).collect();
+    with_conf(&format!("[[registry]]\nlocation = \"{}\"\n{mirrors}", place.host()))
+}
+
+async fn listing(text: &'static str) -> Server {
+    Server::start(move |_| Says::index(text)).await
+}
+
+#[tokio::test]
+async fn referrers_are_those_of_all_places() {
+    let (first, second) = (listing(r#"{"manifests":[1]}"#).await, listing(r#"{"manifests":[2]}"#).await);
+    let place = listing(r#"{"manifests":[2]}"#).await;
+    let (_directory, config) = mirrored(&place, &[&first, &second]);
+    let pages = store(config).fetch(&place.image("app"), &referrers()).await.unwrap();
+    let texts: Vec<&str> = pages.iter().map(|page| page.text().unwrap()).collect();
+    assert_eq!(texts, [r#"{"manifests":[2]}"#, r#"{"manifests":[1]}"#]);
+}
+
+#[tokio::test]
+async fn a_mirror_alone_cannot_say_what_refers_to_an_image() {
+    let mirror = listing(r#"{"manifests":[1]}"#).await;
+    for says in [|| Says::status(500), Says::closed, || Says::status(404)] {
+        let place = Server::start(move |seen| if seen.target.contains("/referrers/") { says() } else { Says::status(503) }).await;
+        let (_directory, config) = mirrored(&place, &[&mirror]);
+        refused(&store(config), &place.image("app"), &referrers(), StoreErrorKind::Unavailable).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_mirror_lists_too_much_is_left_out() {
+    let mirror = Server::start(|_| Says::index(format!(r#"{{"manifests":[1{}]}}"#, " ".repeat(1 << 16)))).await;
+    let place = listing(r#"{"manifests":[2]}"#).await;
+    let (_directory, config) = mirrored(&place, &[&mirror]);
+    assert_eq!(bytes(&store(config), &place.image("app"), &referrers()).await, br#"{"manifests":[2]}"#);
+}
+
+#[tokio::test]
+async fn silent_mirrors_leave_time_for_the_place_itself() {
+    let (first, second) = (Server::start(|_| Says::silence()).await, Server::start(|_| Says::silence()).await);
+    let place = Server::start(|seen| match seen.target.contains("/referrers/") {
+        true => Says::index(r#"{"manifests":[2]}"#),
+        false => Says::ok(MANIFEST),
+    })
+    .await;
+    let (_directory, config) = mirrored(&place, &[&first, &second]);
+    let store = store(config.timeout(Duration::from_millis(900)));
+    for want in [by_tag("v1"), by_digest(), blob(MANIFEST)] {
+        assert_eq!(bytes(&store, &place.image("app"), &want).await, MANIFEST);
+    }
+    assert_eq!(bytes(&store, &place.image("app"), &referrers()).await, br#"{"manifests":[2]}"#);
+    assert_eq!((first.targets().len(), second.targets().len()), (4, 4));
+}
+
+#[tokio::test]
+async fn a_tag_that_names_a_digest_is_asked_of_mirrors_for_digests() {
+    let hex = "0123456789abcdef".repeat(4);
+    for (tag, asked) in [
+        (format!("sha256-{hex}"), [1, 1, 0]),
+        (format!("sha256-{hex}.sig"), [1, 1, 0]),
+        (format!("sha256-{hex}x"), [0, 0, 1]),
+        ("sha256-0123.sig".to_owned(), [0, 0, 1]),
+        ("v1".to_owned(), [0, 0, 1]),
+    ] {
+        let settings = [
+            "mirror-by-digest-only = true\nMIRROR",
+            "MIRRORpull-from-mirror = \"digest-only\"\n",
+            "MIRRORpull-from-mirror = \"tag-only\"\n",
+        ];
+        for (setting, asked) in settings.into_iter().zip(asked) {
+            let (mirror, place) = (serving().await, serving().await);
+            let entry = format!("[[registry.mirror]]\nlocation = \"{}\"\n", mirror.host());
+            let (_directory, config) =
+                with_conf(&format!("[[registry]]\nlocation = \"{}\"\n{}", place.host(), setting.replace("MIRROR", &entry)));
+            bytes(&store(config), &place.image("app"), &by_tag(&tag)).await;
+            assert_eq!(mirror.targets().len(), asked, "{tag} {setting}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_is_no_part_of_a_place() {
+    let (mirror, place) = (lacking().await, serving().await);
+    let text = format!(
+        "[[registry]]\nprefix = \"registry.test/team/\"\nlocation = \"{}/\"\n[[registry.mirror]]\nlocation = \"{}/m/\"\n",
+        place.host(),
+        mirror.host()
+    );
+    let (_directory, config) = with_conf(&text);
+    bytes(&store(config), &image("registry.test/team/app"), &by_tag("v1")).await;
+    assert_eq!((mirror.targets(), place.targets()), (vec!["/v2/m/app/manifests/v1".to_owned()], vec!["/v2/app/manifests/v1".to_owned()]));
 }

@@ -85,14 +85,19 @@ async fn what_came_by_redirect_is_hashed_and_bounded_and_has_its_status() {
     for (says, kind) in [
         ("other", StoreErrorKind::Unavailable),
         ("endless", StoreErrorKind::TooLarge),
-        ("missing", StoreErrorKind::NotFound),
+        ("missing", StoreErrorKind::Unavailable),
+        ("UNSUPPORTED", StoreErrorKind::Unavailable),
+        ("MANIFEST_UNKNOWN", StoreErrorKind::NotFound),
+        ("NAME_UNKNOWN", StoreErrorKind::NotFound),
+        ("BLOB_UNKNOWN", StoreErrorKind::NotFound),
         ("denied", StoreErrorKind::Unauthorized),
     ] {
         let storage = Server::start(move |_| match says {
             "other" => Says::ok("other"),
             "endless" => Says::endless(),
             "missing" => Says::status(404),
-            _ => Says::status(403),
+            "denied" => Says::status(403),
+            code => Says::error(404, code),
         })
         .await;
         let to = storage.url("/x?signature=hunter2");
@@ -100,6 +105,20 @@ async fn what_came_by_redirect_is_hashed_and_bounded_and_has_its_status() {
         let detail = refused(&store(RegistryConfig::default()), &server.image("app"), &by_digest(), kind).await;
         assert!(!detail.contains("hunter2"), "{detail}");
     }
+}
+
+#[tokio::test]
+async fn a_404_at_the_end_of_a_detour_is_no_word_of_the_registry() {
+    let detour = Server::start(|seen| Says::redirect(format!("http://{}/back", seen.target.trim_start_matches("/to/")))).await;
+    let there = detour.url("/to/");
+    let server = Server::start(move |seen| match seen.target.as_str() {
+        "/back" => Says::status(404),
+        _ => Says::redirect(format!("{there}{}", seen.header("host").unwrap())),
+    })
+    .await;
+    refused(&store(RegistryConfig::default()), &server.image("app"), &by_digest(), StoreErrorKind::Unavailable).await;
+    let server = Server::start(|seen| if seen.target == "/here" { Says::status(404) } else { Says::redirect("/here") }).await;
+    refused(&store(RegistryConfig::default()), &server.image("app"), &by_digest(), StoreErrorKind::NotFound).await;
 }
 
 #[tokio::test]

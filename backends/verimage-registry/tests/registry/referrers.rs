@@ -33,16 +33,69 @@ async fn the_artifact_type_is_a_filter() {
 
 #[tokio::test]
 async fn without_the_api_the_tag_is_asked_and_the_lack_remembered() {
-    for lack in [404, 400, 405, 406, 200] {
-        let server = Server::start(move |seen| match seen.target.contains("/referrers/") {
-            true => Says::text(lack, "404 page not found\n"),
-            false => Says::index(EMPTY_INDEX),
+    let server = Server::start(|seen| match seen.target.contains("/referrers/") {
+        true => Says::text(404, "404 page not found\n"),
+        false => Says::index(EMPTY_INDEX),
+    })
+    .await;
+    let store = store(RegistryConfig::default());
+    assert_eq!(bytes(&store, &server.image("app"), &referrers()).await, EMPTY_INDEX);
+    assert_eq!(bytes(&store, &server.image("app"), &referrers()).await, EMPTY_INDEX);
+    assert_eq!(server.targets(), [api(), fallback(), fallback()]);
+}
+
+#[tokio::test]
+async fn one_odd_answer_does_not_turn_the_api_off() {
+    for odd in [
+        || Says::text(400, "no"),
+        || Says::text(405, "no"),
+        || Says::text(406, "no"),
+        || Says::text(200, "no"),
+        || Says::error(404, "UNSUPPORTED"),
+    ] {
+        let turn = AtomicUsize::new(0);
+        let server = Server::start(move |seen| match (seen.target.contains("/referrers/"), turn.fetch_add(1, Ordering::SeqCst)) {
+            (true, 0) => odd(),
+            (true, _) => Says::index(r#"{"manifests":[{}]}"#),
+            (false, _) => Says::error(404, "MANIFEST_UNKNOWN"),
         })
         .await;
         let store = store(RegistryConfig::default());
-        assert_eq!(bytes(&store, &server.image("app"), &referrers()).await, EMPTY_INDEX);
-        assert_eq!(bytes(&store, &server.image("app"), &referrers()).await, EMPTY_INDEX);
-        assert_eq!(server.targets(), [api(), fallback(), fallback()], "{lack}");
+        assert_eq!(store.fetch(&server.image("app"), &referrers()).await.unwrap(), []);
+        assert_eq!(bytes(&store, &server.image("app"), &referrers()).await, br#"{"manifests":[{}]}"#);
+        assert_eq!(server.targets(), [api(), fallback(), api()]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_redirect_leads_to_does_not_turn_the_api_off() {
+    for status in [404, 400, 405, 406, 200] {
+        let other = Server::start(move |_| Says::text(status, "404 page not found\n")).await;
+        let elsewhere = other.url("/list");
+        let server = Server::start(move |_| Says::redirect(&elsewhere)).await;
+        let store = store(RegistryConfig::default());
+        for _ in 0..2 {
+            refused(&store, &server.image("app"), &referrers(), StoreErrorKind::Unavailable).await;
+        }
+        assert_eq!(server.targets(), [api(), api()], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn the_next_page_is_found_in_every_link_header_or_the_list_is_refused() {
+    for link in ["</p?page=2>; REL=\"next\"", "</p?page=2>; rel = next", "</p?page=2>; rel=\"next last\""] {
+        let server = Server::start(move |seen| match seen.target.contains("?page=2") {
+            false => Says::index("1").with("link", "</p>; rel=\"first\"").with("link", link),
+            true => Says::index("2"),
+        })
+        .await;
+        let pages = store(RegistryConfig::default()).fetch(&server.image("app"), &referrers()).await.unwrap();
+        assert_eq!(pages.len(), 2, "{link}");
+    }
+    for link in ["</p?page=\u{e9}>; rel=\"next\"", "</p?page=2; rel=\"next\"", "/p?page=2; rel=next"] {
+        let server = Server::start(move |_| Says::index("1").with("link", link)).await;
+        let detail = refused(&store(RegistryConfig::default()), &server.image("app"), &referrers(), StoreErrorKind::Unavailable).await;
+        assert!(detail.contains("cannot be read"), "{detail}");
     }
 }
 

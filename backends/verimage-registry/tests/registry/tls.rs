@@ -183,3 +183,14 @@ async fn a_token_service_of_the_same_house_sees_the_password() {
     assert_eq!(bytes(&store, &image(&server), &by_tag("v1")).await, MANIFEST);
     assert_eq!(server.seen()[1].authorization(), Some("Basic dTpodW50ZXIy"));
 }
+
+#[tokio::test]
+async fn a_bad_certificate_does_not_lead_to_http() {
+    let server = Authority::new().server(|_| Says::ok(MANIFEST)).await;
+    let detail = refused(&store(Authority::new().config()), &server.image("app"), &by_tag("v1"), StoreErrorKind::Unavailable).await;
+    assert!(detail.contains("certificate"), "{detail}");
+    assert_eq!(server.connections(), 1);
+    // Where TLS is not spoken at all, http is.
+    let server = Server::start(|_| Says::ok(MANIFEST)).await;
+    assert_eq!(bytes(&store(Authority::new().config()), &server.image("app"), &by_tag("v1")).await, MANIFEST);
+}
