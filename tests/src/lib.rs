@@ -2,10 +2,14 @@
 //!
 //! It calls the product's public interfaces and decides nothing itself. The grammar of the cases is the corpus's own.
 
+mod canonical;
 mod cosign;
 mod crypto;
 mod policy;
 mod reference;
+mod timestamp;
+mod transparency;
+mod x509;
 
 use std::collections::HashMap;
 use std::fs;
@@ -101,6 +105,10 @@ impl Runner {
             "cosign-payload" => cosign::payload(case),
             "cosign-manifest" => cosign::manifest(case),
             "policy-parse" => policy::parse(case),
+            "canonical-json-rfc8785" => canonical::json(case),
+            "merkle-inclusion" | "merkle-consistency" => transparency::merkle(case),
+            "rfc3161-token" => timestamp::token(case),
+            "x509-path" => x509::path_of(case),
             other => Ok(Answer::unsupported(other)),
         }
     }
@@ -134,4 +142,10 @@ fn paths(case: &Case, role: &str) -> Vec<PathBuf> {
 
 fn text<'a>(values: &'a Map<String, Value>, key: &str) -> Result<&'a str, String> {
     values.get(key).and_then(Value::as_str).ok_or_else(|| format!("`{key}` is missing"))
+}
+
+/// `time`, in seconds since 1970.
+fn moment(case: &Case) -> Result<i64, String> {
+    let time: jiff::Timestamp = text(&case.params, "time")?.parse().map_err(|error| format!("`time`: {error}"))?;
+    Ok(time.as_second())
 }

@@ -7,6 +7,10 @@ mod discover;
 mod envelope;
 mod expectation;
 mod failure;
+#[allow(dead_code, reason = "the change that lets leaves demand a log calls it")]
+pub mod log;
+#[allow(dead_code, reason = "the change that lets leaves demand a log calls it")]
+mod trust_root;
 
 use std::sync::Arc;
 

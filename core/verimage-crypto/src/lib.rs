@@ -1,4 +1,4 @@
-//! Public keys, algorithms and signature verification of `verimage`.
+//! Public keys, algorithms, signature verification, certificates and time stamps of `verimage`.
 //!
 //! The crate is pure: no file, no network, no clock, no environment, no randomness. The same bytes
 //! always give the same answer.
@@ -50,6 +50,12 @@
 //! | RSA signatures | exactly as long as the modulus, and below it; PSS salt as long as the hash |
 //! | Ed25519 | key and `R` canonical and not of small order; `S` below the group order |
 //!
+//! # Certificates and time stamps
+//!
+//! [`x509`] reads certificates and revocation lists and finds paths to anchors; [`rfc3161`] verifies time stamps. Both
+//! take the moment as an argument, check signatures with the given crypto set over the original bytes, and work within
+//! fixed bounds.
+//!
 //! # Features
 //!
 //! `aws-lc-rs` adds `CryptoSet::aws_lc`. Features add API and never change an answer.
@@ -61,6 +67,7 @@
 #![cfg_attr(test, allow(clippy::expect_used, clippy::indexing_slicing))]
 
 mod algorithm;
+mod asn1;
 #[cfg(feature = "aws-lc-rs")]
 mod aws_lc;
 mod ecdsa;
@@ -69,9 +76,11 @@ mod error;
 mod hash;
 mod key;
 mod pem;
+pub mod rfc3161;
 mod rsa;
 mod rustcrypto;
 mod set;
+pub mod x509;
 
 pub use algorithm::{Algorithm, EcdsaEncoding, RsaPadding};
 pub use error::{Found, KeyError, Refused, SignatureError};

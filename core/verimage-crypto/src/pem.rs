@@ -5,7 +5,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::{Found, KeyError};
+use crate::{Found, KeyError, x509::CertificateError};
 
 /// A decoded PEM block that holds a public key.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +34,25 @@ pub(crate) fn public_key(input: &[u8]) -> Result<Block, KeyError> {
     let der = body(&mut lines, label)?;
     nothing_follows(lines)?;
     Ok(form(der))
+}
+
+/// Reads the PEM blocks of a certificate file: at least one, each a certificate. Text may stand around them.
+pub(crate) fn certificates(input: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, CertificateError> {
+    let foreign = |found| CertificateError::ForeignBlock { found };
+    let text = std::str::from_utf8(input).map_err(|_| foreign(Found::Binary))?;
+    let mut lines = text.lines().map(str::trim);
+    let mut blocks = Vec::new();
+    while let Some(label) = lines.find_map(|line| line.strip_prefix(BEGIN)) {
+        let label = label.strip_suffix(DASHES).filter(|label| is_label(label)).ok_or(CertificateError::DamagedPem)?;
+        if label != "CERTIFICATE" {
+            return Err(foreign(foreign_block(label)));
+        }
+        if blocks.len() == limit {
+            return Err(CertificateError::Count { found: limit.saturating_add(1) });
+        }
+        blocks.push(body(&mut lines, label).map_err(|_| CertificateError::DamagedPem)?);
+    }
+    if blocks.is_empty() { Err(foreign(without_block(text))) } else { Ok(blocks) }
 }
 
 const BEGIN: &str = "-----BEGIN ";
