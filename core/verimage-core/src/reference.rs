@@ -127,13 +127,10 @@ impl ImageRef {
 
     /// The shortest text that means the same, as container tools print it.
     pub fn familiar(&self) -> String {
-        let short = self.path.strip_prefix("library/").filter(|rest| !rest.contains('/'));
-        let name = match (self.host.as_str(), short) {
-            (DEFAULT_HOST, Some(short)) => short.to_owned(),
-            (DEFAULT_HOST, None) => self.path.clone(),
-            _ => self.name(),
-        };
-        format!("{name}{}", self.suffix())
+        let short = self.path.strip_prefix("library/").filter(|rest| !rest.contains('/')).unwrap_or(&self.path);
+        let familiar = format!("{short}{}", self.suffix());
+        // A path below Docker Hub can look like a host or an identifier; then only the full name means the same.
+        if self.host == DEFAULT_HOST && Self::parse(&familiar).as_ref() == Ok(self) { familiar } else { self.to_string() }
     }
 
     fn suffix(&self) -> String {
@@ -411,6 +408,12 @@ mod tests {
         }
         assert_eq!(ImageRef::parse("nginx").unwrap().with_default_tag().tag().unwrap().as_str(), "latest");
         assert_eq!(ImageRef::parse("docker.io/library/nginx").unwrap().familiar(), "nginx");
+        for full in
+            ["docker.io/localhost/app".to_owned(), format!("docker.io/library/{}", "a".repeat(64)), "docker.io/library/x.y/z".to_owned()]
+        {
+            let image = ImageRef::parse(&full).unwrap();
+            assert_eq!(ImageRef::parse(&image.familiar()), Ok(image), "{full}");
+        }
     }
 
     #[test]
