@@ -62,13 +62,25 @@ macro_rules! codes {
 
 codes! {
     SignatureNotFound "signature-not-found" Deny 10 "No signature was found where the policy looks." "Sign the image, or name the place of its signatures under `stores`.";
+    AttestationNotFound "attestation-not-found" Deny 12 "No attestation of the demanded type and signer was found." "Attest the image with this predicate type, or name the place of its attestations under `stores`.";
     KeyUnsupported "key-unsupported" Deny 20 "The key or its algorithm is not one that this scheme uses." "Use a key type that the scheme's page lists.";
     PayloadMalformed "payload-malformed" Deny 25 "A signature, its envelope or its payload is not well formed." "Sign again with a current tool; the detail names what is wrong.";
+    CertificateMalformed "certificate-malformed" Deny 27 "A certificate of the signature cannot be read." "Sign again with a certificate in its standard form; the detail names the part.";
     SignatureInvalid "signature-invalid" Deny 30 "The signature does not verify with the expected key." "Check that the policy holds the key that signed, and that nothing changed the signature.";
+    CertificateUntrusted "certificate-untrusted" Deny 32 "No trusted authority issued the signer's certificate for this purpose." "Check which authority issued it, and that the policy names that authority.";
+    CertificateExpired "certificate-expired" Deny 34 "A certificate was not valid when the signature was made." "Sign with a valid certificate and a proof of the time of signing; if the proof is there, check the clock of the signer.";
+    IdentityMismatch "identity-mismatch" Deny 38 "The certificate names another signer than the policy demands." "Compare the names in the detail with `identities`; patterns match whole names.";
     SubjectMismatch "subject-mismatch" Deny 40 "The signature is sound but names another digest." "Sign the digest that the reference names; a signature of an index does not cover its manifests.";
     ReferenceMismatch "reference-mismatch" Deny 50 "The signature names another repository or tag than the policy demands." "Sign under the name that is pulled, or relax `reference`.";
     AnnotationMismatch "annotation-mismatch" Deny 52 "A demanded annotation is missing from the signature or has another value." "Sign with the annotation, or change `annotations`.";
     LogMissing "log-missing" Deny 60 "No transparency log entry proves the signature." "Sign with a log entry, or set `transparency: none` if the log is not wanted.";
+    LogProofInvalid "log-proof-invalid" Deny 61 "The transparency log's proof is wrong, or not signed by the log." "Check that the trusted root is current; if it is, somebody changed the proof.";
+    LogEntryMismatch "log-entry-mismatch" Deny 62 "The transparency log entry is for another signature, key or digest." "Sign again; an entry never serves two signatures.";
+    TimestampMissing "timestamp-missing" Deny 63 "Nothing trusted says when the signature was made." "Sign with a transparency log entry or a timestamp of an authority that the policy trusts.";
+    TimestampInvalid "timestamp-invalid" Deny 64 "A timestamp is wrong, of an unknown authority, or in the future." "Check that the policy trusts the authority, and that this machine's clock is right.";
+    SctMissing "sct-missing" Deny 65 "No known certificate transparency log vouches for the certificate." "Check that the trusted root is current, or set `sct: none` for an authority without such logs.";
+    SctInvalid "sct-invalid" Deny 66 "A certificate transparency log's promise is wrong." "Check that the trusted root is current; if it is, the certificate was tampered with.";
+    AttestationConditionFailed "attestation-condition-failed" Deny 68 "An attestation is sound, but does not say what the policy demands." "The detail names the condition and what was found.";
     ThresholdNotMet "threshold-not-met" Deny 70 "Fewer distinct signers than demanded." "Have another signer sign; equal keys count once.";
     ImageNotFound "image-not-found" Inconclusive 80 "The image is not at its place." "Check the reference, and that the image was pushed.";
     StoreUnavailable "store-unavailable" Inconclusive 82 "A place could not be reached, or its answer could not be used." "Check the address, the network and the certificates, then try again.";

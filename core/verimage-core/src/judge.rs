@@ -64,7 +64,10 @@ pub(crate) fn judge(
         hint: failure.as_ref().map(|failure| failure.code.remedy().to_owned()),
         at: context.now.to_string(),
         policy: VerdictPolicy { source: policy.source.to_string(), digest: policy.digest.to_string() },
-        trust_material: VerdictMaterial { digest: policy.material_digest.to_string(), oldest: None },
+        trust_material: VerdictMaterial {
+            digest: policy.material.digest.to_string(),
+            oldest: policy.material.oldest.map(|oldest| oldest.to_string()),
+        },
         rules: judged.iter().filter_map(rule_verdict).collect(),
         warnings: warnings(image, selection, policy, applying),
         leaves: leaves.iter().map(|leaf| leaf_verdict(leaf)).collect(),

@@ -130,7 +130,9 @@ impl Leaf {
 
     fn nothing_found(&self) -> Failure {
         let places: Vec<_> = self.asked.iter().map(|want| want.describe(self.subject.reference())).collect();
-        Failure::new(Code::SignatureNotFound, format!("no {} signature at {}", self.verifier.name(), places.join(", ")))
+        let code = self.verifier.not_found();
+        let sought = if code == Code::AttestationNotFound { "attestation" } else { "signature" };
+        Failure::new(code, format!("no {} {sought} at {}", self.verifier.name(), places.join(", ")))
     }
 }
 

@@ -83,6 +83,12 @@ impl Signer {
         Self { name: format!("key:SHA256:{}", spki.hex()), key: Some(spki) }
     }
 
+    /// Adds the key that signed, so that one key under two names is one signer.
+    #[must_use]
+    pub fn with_key(self, spki: Digest) -> Self {
+        Self { key: Some(spki), ..self }
+    }
+
     /// The name, as reports print it.
     pub fn name(&self) -> &str {
         &self.name

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::code::Code;
 use crate::digest::Digest;
 use crate::limits::Limits;
 use crate::reference::ImageRef;
@@ -51,6 +52,10 @@ pub trait Verifier: Debug + Send + Sync {
     fn name(&self) -> &str;
     /// Starts to judge one subject.
     fn begin(&self, subject: &Subject) -> Box<dyn Check>;
+    /// The code if nothing at all was found: no signature, or no attestation.
+    fn not_found(&self) -> Code {
+        Code::SignatureNotFound
+    }
     /// What the verdict must say aloud about this configuration, as stable words such as `log-not-required`.
     fn warnings(&self) -> Vec<&'static str> {
         Vec::new()

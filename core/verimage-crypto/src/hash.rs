@@ -55,6 +55,17 @@ enum Bytes {
 }
 
 impl MessageDigest {
+    /// A digest that somebody else made; nothing if it has not the length of the algorithm's.
+    #[must_use]
+    pub fn from_bytes(algorithm: HashAlgorithm, bytes: &[u8]) -> Option<Self> {
+        let bytes = match algorithm {
+            HashAlgorithm::Sha256 => Bytes::Sha256(bytes.try_into().ok()?),
+            HashAlgorithm::Sha384 => Bytes::Sha384(bytes.try_into().ok()?),
+            HashAlgorithm::Sha512 => Bytes::Sha512(bytes.try_into().ok()?),
+        };
+        Some(Self(bytes))
+    }
+
     /// The algorithm that made this digest.
     #[must_use]
     pub fn algorithm(&self) -> HashAlgorithm {
@@ -86,6 +97,8 @@ mod tests {
             let digest = algorithm.digest(b"abc");
             assert_eq!(digest.as_bytes().len(), length);
             assert_eq!(digest.algorithm(), algorithm);
+            assert_eq!(MessageDigest::from_bytes(algorithm, digest.as_bytes()), Some(digest));
+            assert_eq!(MessageDigest::from_bytes(algorithm, &digest.as_bytes()[1..]), None);
         }
     }
 

@@ -81,30 +81,42 @@ impl VerifyingKey {
     /// [`SignatureError::Mismatch`] if they are, but not of this message by this key.
     pub fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         match (&self.0.prepared, algorithm) {
-            (Prepared::Ecdsa { curve, key }, Algorithm::Ecdsa { hash, encoding }) => {
-                let signature = curve.read_signature(encoding, signature)?;
-                let digest = curve.digest_of_own_width(&hash.digest(message));
-                key.verify(&digest, &signature)?;
-            }
-            (Prepared::Ed25519(key), Algorithm::Ed25519) => {
-                key.verify(message, ed25519::read_signature(signature)?)?;
-            }
+            (Prepared::Ed25519(key), Algorithm::Ed25519) => Ok(key.verify(message, ed25519::read_signature(signature)?)?),
             (Prepared::Ed25519(_), Algorithm::Ed25519ph) => {
-                ed25519::verify_prehashed(self.public_key().subject_public_key(), message, ed25519::read_signature(signature)?)?;
+                ed25519::verify_prehashed(self.public_key().subject_public_key(), message, ed25519::read_signature(signature)?)
             }
-            (Prepared::Rsa { modulus, key }, Algorithm::RsaPkcs1 { hash }) => {
+            (_, Algorithm::Ecdsa { hash, .. } | Algorithm::RsaPkcs1 { hash } | Algorithm::RsaPss { hash }) => {
+                self.verify_digest(algorithm, &hash.digest(message), signature)
+            }
+            _ => Err(self.mismatch(algorithm)),
+        }
+    }
+
+    /// Verifies a signature of a message of which only the digest is at hand. Ed25519 needs the message itself.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), and [`SignatureError::AlgorithmMismatch`] if the digest is not one of the algorithm's hash.
+    pub fn verify_digest(&self, algorithm: Algorithm, digest: &MessageDigest, signature: &[u8]) -> Result<(), SignatureError> {
+        match (&self.0.prepared, algorithm) {
+            (Prepared::Ecdsa { curve, key }, Algorithm::Ecdsa { hash, encoding }) if hash == digest.algorithm() => {
+                let signature = curve.read_signature(encoding, signature)?;
+                key.verify(&curve.digest_of_own_width(digest), &signature)?;
+            }
+            (Prepared::Rsa { modulus, key }, Algorithm::RsaPkcs1 { hash }) if hash == digest.algorithm() => {
                 modulus.check_signature(signature)?;
-                key.verify(RsaPadding::Pkcs1, &hash.digest(message), signature)?;
+                key.verify(RsaPadding::Pkcs1, digest, signature)?;
             }
-            (Prepared::Rsa { modulus, key }, Algorithm::RsaPss { hash }) => {
+            (Prepared::Rsa { modulus, key }, Algorithm::RsaPss { hash }) if hash == digest.algorithm() => {
                 modulus.check_signature(signature)?;
-                key.verify(RsaPadding::Pss, &hash.digest(message), signature)?;
+                key.verify(RsaPadding::Pss, digest, signature)?;
             }
-            _ => {
-                return Err(SignatureError::AlgorithmMismatch { algorithm, key: self.public_key().kind() });
-            }
+            _ => return Err(self.mismatch(algorithm)),
         }
         Ok(())
+    }
+
+    fn mismatch(&self, algorithm: Algorithm) -> SignatureError {
+        SignatureError::AlgorithmMismatch { algorithm, key: self.public_key().kind() }
     }
 }
 

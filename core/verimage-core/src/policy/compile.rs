@@ -1,15 +1,17 @@
 //! From the written policy to the one that runs.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::document::{Apply, Distinct, KeyHash, PolicyDocument, RuleDocument, Store as StoreDocument};
+use super::anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot, Material};
+use super::attestation::Attestation;
+use super::document::{Apply, CertificateKind, Distinct, PolicyDocument, RuleDocument, Store as StoreDocument};
 use super::{Policy, PolicyError, Requirement, Rule, Scope};
 use crate::code::Code;
 use crate::decision::leaf_count;
@@ -40,22 +42,6 @@ pub trait Backend: Debug + Send + Sync {
     fn schema(&self) -> Value;
 }
 
-/// A trust anchor whose material was resolved.
-#[derive(Clone, Debug)]
-pub struct Anchor {
-    /// The public key.
-    pub key: AnchorKey,
-}
-
-/// The bytes of a public key, and what the policy says about it.
-#[derive(Clone, Debug)]
-pub struct AnchorKey {
-    /// PEM text as found.
-    pub pem: Vec<u8>,
-    /// The only hash that signatures may use.
-    pub hash: Option<KeyHash>,
-}
-
 /// A signature store of the policy, its names parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -78,17 +64,64 @@ pub enum Store {
 pub struct LeafContext<'a> {
     /// Where the leaf's configuration stands in the policy.
     pub pointer: &'a str,
-    names: &'a Names,
+    /// What the leaf is to prove: nothing here for the image itself, else an attestation about it.
+    pub attestation: Option<&'a Arc<Attestation>>,
+    names: &'a Definitions,
 }
 
-impl LeafContext<'_> {
-    /// The trust anchor `name`; `field` is the field that names it, as a pointer relative to the leaf.
+impl<'a> LeafContext<'a> {
+    /// The context of a leaf that stands in no policy.
+    pub fn outside(names: &'a Definitions) -> Self {
+        Self { pointer: "", attestation: None, names }
+    }
+
+    /// The public key `name`; `field` is the field that names it, as a pointer relative to the leaf.
+    ///
+    /// # Errors
+    /// `policy-undefined-name`, and `policy-invalid` if the name is that of another kind of anchor.
+    pub fn key(&self, name: &str, field: &str) -> Result<&AnchorKey, PolicyError> {
+        match self.anchor(name, field)? {
+            Anchor::PublicKey(key) => Ok(key),
+            other => Err(self.other_kind(name, field, "publicKey", other)),
+        }
+    }
+
+    /// The certificates `name`, which must be of this kind.
+    ///
+    /// # Errors
+    /// As [`key`](Self::key).
+    pub fn certificates(&self, name: &str, field: &str, kind: CertificateKind) -> Result<&AnchorCertificates, PolicyError> {
+        match self.anchor(name, field)? {
+            Anchor::X509(certificates) if certificates.kind == kind => Ok(certificates),
+            other => Err(self.other_kind(name, field, &format!("x509` of type `{}", kind.word()), other)),
+        }
+    }
+
+    /// The trusted root `name`.
+    ///
+    /// # Errors
+    /// As [`key`](Self::key).
+    pub fn trusted_root(&self, name: &str, field: &str) -> Result<&AnchorRoot, PolicyError> {
+        match self.anchor(name, field)? {
+            Anchor::TrustedRoot(root) => Ok(root),
+            other => Err(self.other_kind(name, field, "trustedRoot", other)),
+        }
+    }
+
+    /// The trust anchor `name`, of any kind.
     ///
     /// # Errors
     /// `policy-undefined-name`.
     pub fn anchor(&self, name: &str, field: &str) -> Result<&Anchor, PolicyError> {
         self.names.used.borrow_mut().insert(("trust", name.to_owned()));
-        self.names.anchors.get(name).ok_or_else(|| self.undefined("trust", name, field))
+        match (self.names.anchors.get(name), self.names.built_in.get(name)) {
+            (Some(anchor), _) => Ok(anchor),
+            (None, Some(built_in)) => {
+                let loaded = built_in.loaded.get_or_init(&built_in.load);
+                loaded.as_ref().map_err(|reason| self.invalid(field, format!("`{name}`: {reason}")))
+            }
+            (None, None) => Err(self.undefined("trust", name, field)),
+        }
     }
 
     /// The store `name`; `field` is the field that names it, as a pointer relative to the leaf.
@@ -98,6 +131,15 @@ impl LeafContext<'_> {
     pub fn store(&self, name: &str, field: &str) -> Result<&Store, PolicyError> {
         self.names.used.borrow_mut().insert(("stores", name.to_owned()));
         self.names.stores.get(name).ok_or_else(|| self.undefined("stores", name, field))
+    }
+
+    /// An error at a field of the leaf.
+    pub fn invalid(&self, field: &str, message: impl Into<String>) -> PolicyError {
+        PolicyError::invalid(format!("{}{field}", self.pointer), message)
+    }
+
+    fn other_kind(&self, name: &str, field: &str, wanted: &str, found: &Anchor) -> PolicyError {
+        self.invalid(field, format!("`{name}` is a `{}`, and a `{wanted}` is needed here", found.kind()))
     }
 
     fn undefined(&self, section: &str, name: &str, field: &str) -> PolicyError {
@@ -130,25 +172,55 @@ fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-#[derive(Debug)]
-struct Names {
+/// What a policy defines by name, and which of it was used.
+#[derive(Debug, Default)]
+pub struct Definitions {
     anchors: BTreeMap<String, Anchor>,
+    built_in: BTreeMap<&'static str, BuiltIn>,
     stores: BTreeMap<String, Store>,
     used: RefCell<BTreeSet<(&'static str, String)>>,
+}
+
+impl Definitions {
+    /// Anchors alone, for leaves outside of policies.
+    pub fn of_anchors(anchors: BTreeMap<String, Anchor>) -> Self {
+        Self { anchors, ..Self::default() }
+    }
+}
+
+/// Brings an anchor that policies need not define, once one names it.
+type Load = Box<dyn Fn() -> Result<Anchor, String>>;
+
+struct BuiltIn {
+    load: Load,
+    loaded: OnceCell<Result<Anchor, String>>,
+}
+
+impl Debug for BuiltIn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("BuiltIn").field(&self.loaded).finish()
+    }
 }
 
 /// Builds a [`Policy`] from a document and its resolved trust material.
 #[derive(Debug)]
 pub struct Compiler<'a> {
     backends: &'a [Arc<dyn Backend>],
-    names: Names,
+    names: Definitions,
 }
 
 impl<'a> Compiler<'a> {
     /// A compiler that knows these schemes.
     pub fn new(backends: &'a [Arc<dyn Backend>]) -> Self {
-        let names = Names { anchors: BTreeMap::new(), stores: BTreeMap::new(), used: RefCell::default() };
-        Self { backends, names }
+        Self { backends, names: Definitions::default() }
+    }
+
+    /// Adds an anchor that policies may name without defining it; it is loaded if one does. A definition of their own goes
+    /// before it.
+    #[must_use]
+    pub fn with_built_in(mut self, name: &'static str, load: impl Fn() -> Result<Anchor, String> + 'static) -> Self {
+        self.names.built_in.insert(name, BuiltIn { load: Box::new(load), loaded: OnceCell::new() });
+        self
     }
 
     /// Compiles `document`. `anchors` holds every name of its `trust` section; `source` and `text` say where it came from.
@@ -162,7 +234,6 @@ impl<'a> Compiler<'a> {
         source: &str,
         text: &[u8],
     ) -> Result<Policy, PolicyError> {
-        let material_digest = digest_of_material(&anchors);
         self.names.anchors = anchors;
         self.names.stores =
             document.stores.iter().map(|(name, store)| Ok((name.clone(), read_store(name, store)?))).collect::<Result<_, _>>()?;
@@ -173,8 +244,14 @@ impl<'a> Compiler<'a> {
         check_names(&rules)?;
         check_scopes(&rules)?;
         self.check_unused(document)?;
-        let digest = Digest::sha256(text);
-        Ok(Policy { rules: rules.into(), unmatched: document.unmatched, source: source.into(), digest, material_digest })
+        let (digest, material) = (Digest::sha256(text), self.material());
+        Ok(Policy { rules: rules.into(), unmatched: document.unmatched, source: source.into(), digest, material })
+    }
+
+    /// Everything that some rule uses.
+    fn material(&self) -> Material {
+        let built_in = self.names.built_in.iter().filter_map(|(name, built_in)| Some((*name, built_in.loaded.get()?.as_ref().ok()?)));
+        Material::of(self.names.anchors.iter().map(|(name, anchor)| (name.as_str(), anchor)).chain(built_in))
     }
 
     fn rule(&self, index: usize, rule: &RuleDocument) -> Result<Rule, PolicyError> {
@@ -194,12 +271,29 @@ impl<'a> Compiler<'a> {
             subject: rule.subject,
             require_digest: rule.require_digest,
             require_present: rule.require_present,
-            require: self.tree(&rule.require, &format!("{pointer}/require"))?,
+            require: self.requirement(rule, &pointer)?,
         })
     }
 
-    fn tree(&self, value: &Value, pointer: &str) -> Result<Requirement, PolicyError> {
-        let tree = self.node(value, pointer, 0)?;
+    /// What the rule demands of the image, and every attestation that it demands beside.
+    fn requirement(&self, rule: &RuleDocument, pointer: &str) -> Result<Requirement, PolicyError> {
+        let image = rule.require.as_ref().map(|require| self.node(require, At::top(&format!("{pointer}/require"), None))).transpose()?;
+        let alone = matches!(image, Some(Requirement::InsecureAllow { .. } | Requirement::Deny { .. }));
+        if alone && !rule.attestations.is_empty() {
+            let message = "`allow` and `deny` decide on their own, so attestations beside them have no effect";
+            return Err(PolicyError::invalid(format!("{pointer}/attestations"), message).with_hint("leave `require` or `attestations` out"));
+        }
+        let attestations = rule.attestations.iter().enumerate().map(|(index, document)| {
+            let pointer = format!("{pointer}/attestations/{index}");
+            let attestation = Arc::new(Attestation::read(document, &pointer)?);
+            self.node(&document.require, At::top(&format!("{pointer}/require"), Some(&attestation)))
+        });
+        let mut all = image.into_iter().map(Ok).chain(attestations).collect::<Result<Vec<_>, _>>()?;
+        let tree = match (all.pop(), all.is_empty()) {
+            (None, _) => return Err(PolicyError::invalid(pointer, "a rule has `require`, `attestations` or both")),
+            (Some(only), true) => only,
+            (Some(last), false) => Requirement::AllOf(all.into_iter().chain([last]).collect()),
+        };
         match leaf_count(&tree) {
             count if count > MAX_LEAVES => {
                 Err(PolicyError::invalid(pointer, format!("the rule has {count} requirements, at most {MAX_LEAVES} are allowed")))
@@ -208,17 +302,21 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn node(&self, value: &Value, pointer: &str, depth: usize) -> Result<Requirement, PolicyError> {
-        if depth > MAX_DEPTH {
+    fn node(&self, value: &Value, at: At<'_>) -> Result<Requirement, PolicyError> {
+        let pointer = at.pointer;
+        if at.depth > MAX_DEPTH {
             return Err(PolicyError::invalid(pointer, format!("requirements are nested more than {MAX_DEPTH} deep")));
         }
         let (name, body) = single_entry(value).ok_or_else(|| self.not_a_node(pointer))?;
         let below = format!("{pointer}/{}", escape(name));
         match name.as_str() {
-            "allOf" => Ok(Requirement::AllOf(self.children(body, &below, depth)?)),
-            "anyOf" => Ok(Requirement::AnyOf(self.children(body, &below, depth)?)),
-            "threshold" => self.threshold(body, &below, depth),
-            "allow" | "deny" if depth > 0 => {
+            "allOf" => Ok(Requirement::AllOf(self.children(body, at.below(&below))?)),
+            "anyOf" => Ok(Requirement::AnyOf(self.children(body, at.below(&below))?)),
+            "threshold" => self.threshold(body, at.below(&below)),
+            "allow" | "deny" if at.attestation.is_some() => {
+                Err(PolicyError::invalid(below, format!("`{name}` says nothing about an attestation")))
+            }
+            "allow" | "deny" if at.depth > 0 => {
                 let message = format!("`{name}` decides on its own, so beside other requirements it or they have no effect");
                 Err(PolicyError::invalid(below, message).with_hint("make it the whole `require` of a rule"))
             }
@@ -226,22 +324,25 @@ impl<'a> Compiler<'a> {
             "deny" => Ok(Requirement::Deny { reason: read_reason(body, &below)?, pointer: below }),
             scheme => {
                 let backend = self.backends.iter().find(|backend| backend.name() == scheme).ok_or_else(|| self.not_a_node(&below))?;
-                let verifier = backend.compile(body, &LeafContext { pointer: &below, names: &self.names })?;
+                let context = LeafContext { pointer: &below, attestation: at.attestation, names: &self.names };
+                let verifier = backend.compile(body, &context)?;
                 Ok(Requirement::Signed { pointer: below, verifier })
             }
         }
     }
 
-    fn children(&self, body: &Value, pointer: &str, depth: usize) -> Result<Vec<Requirement>, PolicyError> {
+    fn children(&self, body: &Value, at: At<'_>) -> Result<Vec<Requirement>, PolicyError> {
+        let pointer = at.pointer;
         let Some(items) = body.as_array().filter(|items| (1..=MAX_CHILDREN).contains(&items.len())) else {
             return Err(PolicyError::invalid(pointer, format!("a list of 1 to {MAX_CHILDREN} requirements is needed here")));
         };
-        items.iter().enumerate().map(|(index, item)| self.node(item, &format!("{pointer}/{index}"), depth + 1)).collect()
+        items.iter().enumerate().map(|(index, item)| self.node(item, at.child(&format!("{pointer}/{index}")))).collect()
     }
 
-    fn threshold(&self, body: &Value, pointer: &str, depth: usize) -> Result<Requirement, PolicyError> {
+    fn threshold(&self, body: &Value, at: At<'_>) -> Result<Requirement, PolicyError> {
+        let pointer = at.pointer;
         let config: ThresholdConfig = read_config(body, pointer)?;
-        let of = self.children(&config.of, &format!("{pointer}/of"), depth)?;
+        let of = self.children(&config.of, at.below(&format!("{pointer}/of")))?;
         if config.k == 0 || config.k > of.len() {
             return Err(PolicyError::invalid(format!("{pointer}/k"), format!("`k` is between 1 and {}, the number of entries", of.len())));
         }
@@ -267,6 +368,36 @@ impl<'a> Compiler<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Where a node stands in a requirement tree, and what the tree is about.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    pointer: &'a str,
+    depth: usize,
+    attestation: Option<&'a Arc<Attestation>>,
+}
+
+impl<'a> At<'a> {
+    fn top(pointer: &'a str, attestation: Option<&'a Arc<Attestation>>) -> Self {
+        Self { pointer, depth: 0, attestation }
+    }
+
+    /// Another place in the same node.
+    fn below<'b>(self, pointer: &'b str) -> At<'b>
+    where
+        'a: 'b,
+    {
+        At { pointer, ..self }
+    }
+
+    /// A node below this one.
+    fn child<'b>(self, pointer: &'b str) -> At<'b>
+    where
+        'a: 'b,
+    {
+        At { pointer, depth: self.depth.saturating_add(1), ..self }
     }
 }
 
@@ -387,9 +518,4 @@ impl<'a> Covers<'a> {
         let mut found = keys.iter().filter_map(|key| self.scopes.get(key)).flatten();
         found.any(|(other, except)| other.covers_untagged(scope) && !except.iter().any(|exception| exception.may_overlap(scope)))
     }
-}
-
-fn digest_of_material(anchors: &BTreeMap<String, Anchor>) -> Digest {
-    let lines = anchors.iter().map(|(name, anchor)| format!("{} {}\n", Digest::sha256(&anchor.key.pem), Digest::sha256(name.as_bytes())));
-    Digest::sha256(lines.collect::<String>().as_bytes())
 }

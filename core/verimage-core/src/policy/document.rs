@@ -59,6 +59,51 @@ pub enum Unmatched {
 pub enum AnchorDocument {
     /// A public key.
     PublicKey(PublicKeyDocument),
+    /// Certificates of authorities.
+    X509(CertificatesDocument),
+    /// A sigstore trusted root: certificate authorities, logs and timestamp authorities in one.
+    TrustedRoot(TrustedRootDocument),
+}
+
+/// Certificates, by exactly one of `pem` and `file`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CertificatesDocument {
+    /// The certificates themselves, PEM. Those that issued themselves are the anchors, the others stand between; if none
+    /// did, the last one is the anchor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pem: Option<String>,
+    /// A file with the certificates, PEM or DER; a relative path starts at the policy's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What the certificates vouch for.
+    #[serde(rename = "type")]
+    pub kind: CertificateKind,
+}
+
+/// What certificates vouch for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum CertificateKind {
+    /// Signers.
+    Ca,
+    /// Timestamps.
+    Tsa,
+    /// Signers whose time of signing an authority attests (Notary Project).
+    SigningAuthority,
+}
+
+/// A sigstore trusted root, by exactly one of `json` and `file`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TrustedRootDocument {
+    /// The text of `trusted_root.json` itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json: Option<String>,
+    /// A file with it; a relative path starts at the policy's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// A public key, by exactly one of `pem`, `file` and `ref`.
@@ -144,8 +189,93 @@ pub struct RuleDocument {
     /// Ask the registry for the manifest even if the reference names its digest.
     #[serde(default)]
     pub require_present: bool,
-    /// What must be proven: `allOf`, `anyOf`, `threshold`, `allow`, `deny`, or a scheme such as `cosign`.
+    /// What must be proven of the image: `allOf`, `anyOf`, `threshold`, `allow`, `deny`, or a scheme such as `cosign`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require: Option<Value>,
+    /// What must have been attested about the image, each of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attestations: Vec<AttestationDocument>,
+}
+
+/// One attestation that a rule demands.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AttestationDocument {
+    /// The name, as messages print it.
+    pub name: String,
+    /// The type of the predicate: a URI, or cosign's short name for it such as `slsaprovenance1`.
+    pub predicate_type: String,
+    /// Who must have attested: the same trees of schemes as for the image.
     pub require: Value,
+    /// Which of several statements by the demanded signer must fulfil the conditions.
+    #[serde(default)]
+    pub statements: Statements,
+    /// What the predicate must say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<ConditionDocument>,
+}
+
+/// Which of several statements of one type and signer must fulfil the conditions. A registry can hide statements, so
+/// `all` and `newest` speak of those that it shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Statements {
+    /// Each of them, and there is one.
+    #[default]
+    All,
+    /// At least one.
+    Any,
+    /// The one with the latest verified time; those without such a time do not count.
+    Newest,
+}
+
+/// A condition over a predicate: exactly one of `all`, `any`, or an `op` with what it needs.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConditionDocument {
+    /// Each of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all: Option<Vec<ConditionDocument>>,
+    /// At least one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub any: Option<Vec<ConditionDocument>>,
+    /// Where the value stands in the predicate, as a JSON pointer such as `/builder/id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// How it is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<Operator>,
+    /// With what it is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+}
+
+/// How a value of a predicate is compared. A value that is not there fulfils nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Operator {
+    /// The same JSON value.
+    Eq,
+    /// Another JSON value.
+    Ne,
+    /// One of a list.
+    In,
+    /// None of a list.
+    NotIn,
+    /// A number or a time of RFC 3339 below.
+    Lt,
+    /// A number or a time of RFC 3339 below or equal.
+    Le,
+    /// A number or a time of RFC 3339 above.
+    Gt,
+    /// A number or a time of RFC 3339 above or equal.
+    Ge,
+    /// A text that a regular expression matches as a whole.
+    Matches,
+    /// Anything is there.
+    Exists,
+    /// A time of RFC 3339 that is not older than a duration such as `72h`; without a path, the verified time of signing.
+    MaxAge,
 }
 
 /// How a rule takes part.

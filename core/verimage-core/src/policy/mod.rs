@@ -1,7 +1,11 @@
 //! The policy model: what a policy file says ([`document`]), and what the session runs ([`Policy`]).
 
+mod anchor;
+mod attestation;
 mod compile;
+mod condition;
 pub mod document;
+mod pattern;
 mod scope;
 
 use std::fmt;
@@ -12,8 +16,12 @@ use crate::digest::Digest;
 use crate::reference::ImageRef;
 use crate::verifier::Verifier;
 
-pub use compile::{Anchor, AnchorKey, Backend, Compiler, LeafContext, Store, read_config};
-pub use document::{Apply, Distinct, Mode, PolicyDocument, SubjectRule, Unmatched};
+pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot};
+pub use attestation::Attestation;
+pub use compile::{Backend, Compiler, Definitions, LeafContext, Store, read_config};
+pub use condition::Condition;
+pub use document::{Apply, CertificateKind, Distinct, Mode, PolicyDocument, Statements, SubjectRule, Unmatched};
+pub use pattern::Pattern;
 pub use scope::{Scope, Specificity};
 
 /// A policy that is ready to judge: names resolved, patterns read, verifiers built. Cloning is cheap.
@@ -23,7 +31,7 @@ pub struct Policy {
     pub(crate) unmatched: Unmatched,
     pub(crate) source: Arc<str>,
     pub(crate) digest: Digest,
-    pub(crate) material_digest: Digest,
+    pub(crate) material: anchor::Material,
 }
 
 impl Policy {
@@ -39,7 +47,12 @@ impl Policy {
 
     /// The digest over all trust material.
     pub fn material_digest(&self) -> &Digest {
-        &self.material_digest
+        &self.material.digest
+    }
+
+    /// When the oldest trust material that is refreshed was made; nothing if none is.
+    pub fn oldest_material(&self) -> Option<jiff::Timestamp> {
+        self.material.oldest
     }
 
     /// The rules, in the order of the file.
