@@ -1,104 +1,68 @@
-//! Sigstore bundles and the statements in them (protobuf-specs `sigstore_bundle.proto`, DSSE 1.0, in-toto 1.0).
+//! Sigstore bundles (protobuf-specs `sigstore_bundle.proto`), version 0.1 to 0.3.
 
-use std::collections::BTreeMap;
-
-use base64::Engine as _;
-use base64::engine::GeneralPurpose;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;
 use serde_json::Value;
-use verimage_core::{Digest, json};
+use verimage_core::json;
+use verimage_crypto::HashAlgorithm;
+use verimage_crypto::x509::Certificate;
+
+use crate::dsse::{Envelope, EnvelopeDocument};
+use crate::evidence::{Entries, Material};
+use crate::log::encoding::base64_bytes;
+use crate::log::entry::Demand;
 
 /// How the media type of every bundle begins.
 pub(crate) const MEDIA_TYPE_PREFIX: &str = "application/vnd.dev.sigstore.bundle";
 /// The predicate that makes a statement an image signature.
 pub(crate) const SIGN_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 
-const MEDIA_TYPES: [&str; 4] = [
-    "application/vnd.dev.sigstore.bundle+json;version=0.1",
-    "application/vnd.dev.sigstore.bundle+json;version=0.2",
-    "application/vnd.dev.sigstore.bundle+json;version=0.3",
-    "application/vnd.dev.sigstore.bundle.v0.3+json",
+/// Both spellings of each version that is read.
+const MEDIA_TYPES: [(&str, Version); 4] = [
+    ("application/vnd.dev.sigstore.bundle+json;version=0.1", Version::V01),
+    ("application/vnd.dev.sigstore.bundle+json;version=0.2", Version::V02),
+    ("application/vnd.dev.sigstore.bundle+json;version=0.3", Version::V03),
+    ("application/vnd.dev.sigstore.bundle.v0.3+json", Version::V03),
 ];
-const STATEMENT_PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-const STATEMENT_TYPES: [&str; 2] = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];
-/// Bounds of sigstore-go: subjects of a statement, digests of a subject.
-const MAX_SUBJECTS: usize = 1024;
-const MAX_DIGESTS: usize = 32;
+/// The most certificates of a chain, and the most timestamps, that are read.
+const MAX_CERTIFICATES: usize = 16;
+const MAX_TIMESTAMPS: usize = 32;
 
-/// A bundle with a DSSE envelope around an in-toto statement, its signature not yet verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    V01,
+    V02,
+    V03,
+}
+
+/// A bundle, nothing of it verified.
 #[derive(Debug)]
 pub(crate) struct Bundle {
-    payload: Vec<u8>,
-    pub(crate) signature: Vec<u8>,
+    pub(crate) content: Content,
+    pub(crate) material: Material,
+}
+
+/// What the signature of a bundle is over.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// An envelope.
+    Envelope(Envelope),
+    /// An artifact, whose hash the bundle repeats.
+    Message { algorithm: HashAlgorithm, digest: Vec<u8>, signature: Vec<u8> },
 }
 
 impl Bundle {
-    /// Reads a bundle of version 0.1 to 0.3 with exactly one signature. Unknown fields are other tools' evidence.
+    /// Reads a bundle strictly. Unknown fields are those of later tools.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let document: BundleDocument = json::from_slice(bytes).map_err(|error| error.to_string())?;
-        if !MEDIA_TYPES.contains(&document.media_type.as_str()) {
-            return Err(format!("its media type is `{}`", document.media_type.escape_debug()));
-        }
-        let envelope = document.dsse_envelope.ok_or("it holds no DSSE envelope, and a message signature is no image signature")?;
-        if envelope.payload_type != STATEMENT_PAYLOAD_TYPE {
-            return Err(format!("its envelope holds `{}`, not a statement", envelope.payload_type.escape_debug()));
-        }
-        let [signature] = envelope.signatures.as_slice() else {
-            return Err(format!("its envelope has {} signatures, expected one", envelope.signatures.len()));
+        let known = MEDIA_TYPES.iter().find(|(name, _)| *name == document.media_type);
+        let (_, version) = known.ok_or_else(|| format!("its media type is `{}`", document.media_type.escape_debug()))?;
+        let content = match (document.dsse_envelope, document.message_signature) {
+            (Some(envelope), None) => Content::Envelope(envelope.read()?),
+            (None, Some(message)) => message.read()?,
+            _ => return Err("it has not exactly one of `dsseEnvelope` and `messageSignature`".to_owned()),
         };
-        Ok(Self { payload: decode(&envelope.payload)?, signature: decode(&signature.sig)? })
-    }
-
-    /// The bytes that were signed (DSSE protocol, "PAE").
-    pub(crate) fn signed_bytes(&self) -> Vec<u8> {
-        let head = format!("DSSEv1 {} {STATEMENT_PAYLOAD_TYPE} {} ", STATEMENT_PAYLOAD_TYPE.len(), self.payload.len());
-        [head.as_bytes(), &self.payload].concat()
-    }
-
-    /// The statement; believe it only after the signature over [`signed_bytes`](Self::signed_bytes) was verified.
-    pub(crate) fn statement(&self) -> Result<Statement, String> {
-        let statement: Statement = json::from_slice(&self.payload).map_err(|error| error.to_string())?;
-        if !STATEMENT_TYPES.contains(&statement.kind.as_str()) {
-            return Err(format!("its statement is a `{}`", statement.kind.escape_debug()));
-        }
-        let bounded = (1..=MAX_SUBJECTS).contains(&statement.subject.len());
-        if !bounded || statement.subject.iter().any(|subject| subject.digest.len() > MAX_DIGESTS) {
-            return Err(format!("its statement has not 1 to {MAX_SUBJECTS} subjects of at most {MAX_DIGESTS} digests"));
-        }
-        Ok(statement)
-    }
-}
-
-/// An in-toto statement.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Statement {
-    #[serde(rename = "_type")]
-    kind: String,
-    subject: Vec<StatementSubject>,
-    #[serde(rename = "predicateType")]
-    pub(crate) predicate_type: String,
-}
-
-/// What a statement is about.
-#[derive(Debug, Deserialize)]
-pub(crate) struct StatementSubject {
-    digest: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(crate) annotations: BTreeMap<String, Value>,
-}
-
-impl Statement {
-    /// The subject that has this digest, if any does.
-    pub(crate) fn subject(&self, digest: &Digest) -> Option<&StatementSubject> {
-        let (name, hex) = (digest.algorithm().name(), digest.hex());
-        self.subject.iter().find(|subject| subject.digest.get(name) == Some(&hex))
-    }
-
-    /// The digests that the statement names, for a message.
-    pub(crate) fn named(&self) -> String {
-        let named = self.subject.iter().take(3).flat_map(|subject| &subject.digest);
-        named.map(|(name, hex)| format!("{}:{}", name.escape_debug(), hex.escape_debug())).collect::<Vec<_>>().join(", ")
+        let material = document.verification_material.ok_or("it has no `verificationMaterial`")?.read(*version)?;
+        Ok(Self { content, material })
     }
 }
 
@@ -106,33 +70,130 @@ impl Statement {
 #[serde(rename_all = "camelCase")]
 struct BundleDocument {
     media_type: String,
+    verification_material: Option<MaterialDocument>,
     dsse_envelope: Option<EnvelopeDocument>,
+    message_signature: Option<MessageDocument>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct EnvelopeDocument {
-    payload: String,
-    payload_type: String,
-    signatures: Vec<SignatureDocument>,
+struct MessageDocument {
+    message_digest: Option<DigestDocument>,
+    signature: String,
 }
 
 #[derive(Deserialize)]
-struct SignatureDocument {
-    sig: String,
+struct DigestDocument {
+    algorithm: String,
+    digest: String,
 }
 
-/// DSSE allows both alphabets of base64; padding is demanded.
-fn decode(text: &str) -> Result<Vec<u8>, String> {
-    let engines: [&GeneralPurpose; 2] = [&STANDARD, &URL_SAFE];
-    let decoded = engines.iter().find_map(|engine| engine.decode(text).ok());
-    decoded.filter(|bytes| !bytes.is_empty()).ok_or_else(|| "its envelope is not base64, or empty".to_owned())
+impl MessageDocument {
+    /// The hash is a hint of the signer's; it must be there, and fit what is verified.
+    fn read(self) -> Result<Content, String> {
+        let hash = self.message_digest.ok_or("its signature has no `messageDigest`")?;
+        let (algorithm, length) = match hash.algorithm.as_str() {
+            "SHA2_256" => (HashAlgorithm::Sha256, 32),
+            "SHA2_384" => (HashAlgorithm::Sha384, 48),
+            "SHA2_512" => (HashAlgorithm::Sha512, 64),
+            other => return Err(format!("its hash is a `{}`", other.escape_debug())),
+        };
+        let digest =
+            base64_bytes(&hash.digest).filter(|bytes| bytes.len() == length).ok_or("its hash is not base64, or of a wrong length")?;
+        let signature = base64_bytes(&self.signature).filter(|bytes| !bytes.is_empty()).ok_or("its signature is not base64, or empty")?;
+        Ok(Content::Message { algorithm, digest, signature })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MaterialDocument {
+    public_key: Option<Value>,
+    certificate: Option<CertificateDocument>,
+    x509_certificate_chain: Option<ChainDocument>,
+    tlog_entries: Option<Vec<Value>>,
+    timestamp_verification_data: Option<TimestampsDocument>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CertificateDocument {
+    raw_bytes: String,
+}
+
+#[derive(Deserialize)]
+struct ChainDocument {
+    certificates: Vec<CertificateDocument>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TimestampsDocument {
+    rfc3161_timestamps: Option<Vec<TimestampDocument>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TimestampDocument {
+    signed_timestamp: String,
+}
+
+impl MaterialDocument {
+    /// Section "verification material": one of key, certificate and chain; a chain only before version 0.3. A hint of a key
+    /// is no key: the policy has it.
+    fn read(self, version: Version) -> Result<Material, String> {
+        let certificates = match (self.public_key, self.certificate, self.x509_certificate_chain) {
+            (Some(_), None, None) => Vec::new(),
+            (None, Some(leaf), None) => vec![leaf.read()?],
+            (None, None, Some(chain)) if version != Version::V03 => chain.read()?,
+            (None, None, Some(_)) => return Err("a bundle of version 0.3 holds one certificate, not a chain".to_owned()),
+            _ => return Err("it has not exactly one of `publicKey`, `certificate` and `x509CertificateChain`".to_owned()),
+        };
+        let demand = if version == Version::V01 { Demand::Promise } else { Demand::Proof };
+        let documents = self.timestamp_verification_data.and_then(|data| data.rfc3161_timestamps).unwrap_or_default();
+        if documents.len() > MAX_TIMESTAMPS {
+            return Err(format!("it has {} timestamps, at most {MAX_TIMESTAMPS} are read", documents.len()));
+        }
+        let token = |document: TimestampDocument| base64_bytes(&document.signed_timestamp).filter(|bytes| !bytes.is_empty());
+        let timestamps = documents.into_iter().map(token).collect::<Option<_>>().ok_or("a timestamp is not base64, or empty")?;
+        Ok(Material {
+            certificates: Ok(certificates),
+            entries: Entries::Bundle { entries: self.tlog_entries.unwrap_or_default(), demand },
+            timestamps: Ok(timestamps),
+        })
+    }
+}
+
+impl CertificateDocument {
+    fn read(self) -> Result<Certificate, String> {
+        let der = base64_bytes(&self.raw_bytes).ok_or("a certificate is not base64")?;
+        Certificate::from_der(&der).map_err(|error| format!("a certificate: {error}"))
+    }
+}
+
+impl ChainDocument {
+    /// The leaf first; the anchor is for the verifier to know, so it must not stand here.
+    fn read(self) -> Result<Vec<Certificate>, String> {
+        if !(1..=MAX_CERTIFICATES).contains(&self.certificates.len()) {
+            return Err(format!("its chain has {} certificates, expected 1 to {MAX_CERTIFICATES}", self.certificates.len()));
+        }
+        let chain: Vec<_> = self.certificates.into_iter().map(CertificateDocument::read).collect::<Result<_, _>>()?;
+        if chain.iter().skip(1).any(Certificate::is_self_issued) {
+            return Err("its chain holds a root".to_owned());
+        }
+        Ok(chain)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
+    use verimage_core::Digest;
+
+    use super::*;
+    use crate::dsse::{STATEMENT_PAYLOAD_TYPE, STATEMENT_TYPES};
 
     fn statement() -> Value {
         let digest = Digest::sha256(b"image").hex();
@@ -140,18 +201,21 @@ mod tests {
     }
 
     fn bundle(statement: &Value) -> Value {
-        json!({"mediaType": MEDIA_TYPES[3], "verificationMaterial": {"publicKey": {"hint": "x"}}, "dsseEnvelope": {
+        json!({"mediaType": MEDIA_TYPES[3].0, "verificationMaterial": {"publicKey": {"hint": "x"}}, "dsseEnvelope": {
             "payload": STANDARD.encode(statement.to_string()), "payloadType": STATEMENT_PAYLOAD_TYPE, "signatures": [{"sig": "c2ln"}]}})
     }
 
-    fn parse(bundle: &Value) -> Result<Bundle, String> {
-        Bundle::parse(bundle.to_string().as_bytes())
+    fn message() -> Value {
+        let digest = STANDARD.encode([7; 32]);
+        json!({"mediaType": MEDIA_TYPES[0].0, "verificationMaterial": {"publicKey": {}},
+            "messageSignature": {"messageDigest": {"algorithm": "SHA2_256", "digest": digest}, "signature": "c2ln"}})
     }
 
-    #[test]
-    fn the_signed_bytes_are_those_of_the_protocol() {
-        let bundle = Bundle { payload: b"hello world".to_vec(), signature: Vec::new() };
-        assert_eq!(bundle.signed_bytes(), b"DSSEv1 28 application/vnd.in-toto+json 11 hello world");
+    fn parse(bundle: &Value) -> Result<Envelope, String> {
+        match Bundle::parse(bundle.to_string().as_bytes())?.content {
+            Content::Envelope(envelope) => Ok(envelope),
+            Content::Message { .. } => Err("a message".to_owned()),
+        }
     }
 
     #[test]
@@ -181,11 +245,19 @@ mod tests {
             ("/dsseEnvelope/payload", json!("not base64!")),
             ("/dsseEnvelope/signatures/0/sig", json!("")),
             ("/dsseEnvelope", Value::Null),
+            ("/verificationMaterial", Value::Null),
+            ("/verificationMaterial", json!({})),
+            ("/verificationMaterial", json!({"publicKey": {}, "certificate": {"rawBytes": ""}})),
+            ("/verificationMaterial", json!({"certificate": {"rawBytes": "AAAA"}})),
+            ("/verificationMaterial", json!({"x509CertificateChain": {"certificates": []}})),
         ] {
             let mut bad = good.clone();
             *bad.pointer_mut(pointer).unwrap() = value;
             assert!(parse(&bad).is_err(), "{pointer}");
         }
+        let mut both = good.clone();
+        both["messageSignature"] = message()["messageSignature"].clone();
+        assert!(parse(&both).is_err());
         for (key, value) in [
             ("_type", json!("other")),
             ("subject", json!([])),
@@ -196,5 +268,35 @@ mod tests {
             bad[key] = value;
             assert!(parse(&bundle(&bad)).unwrap().statement().is_err(), "{key}");
         }
+    }
+
+    #[test]
+    fn messages_say_their_hash() {
+        assert!(matches!(
+            Bundle::parse(message().to_string().as_bytes()).unwrap().content,
+            Content::Message { algorithm: HashAlgorithm::Sha256, .. }
+        ));
+        for (pointer, value) in [
+            ("/messageSignature/messageDigest", Value::Null),
+            ("/messageSignature/messageDigest/algorithm", json!("SHA1")),
+            ("/messageSignature/messageDigest/digest", json!("AAAA")),
+            ("/messageSignature/signature", json!("")),
+        ] {
+            let mut bad = message();
+            *bad.pointer_mut(pointer).unwrap() = value;
+            assert!(Bundle::parse(bad.to_string().as_bytes()).is_err(), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn timestamps_are_counted_and_decoded() {
+        let with = |timestamps: Value| {
+            let mut bundle = bundle(&statement());
+            bundle["verificationMaterial"]["timestampVerificationData"] = json!({"rfc3161Timestamps": timestamps});
+            Bundle::parse(bundle.to_string().as_bytes()).map(|bundle| bundle.material.timestamps.unwrap().len())
+        };
+        let token = json!({"signedTimestamp": "AAAA"});
+        assert_eq!(with(json!(vec![token.clone(); 32])), Ok(32));
+        assert!(with(json!(vec![token; 33])).is_err() && with(json!([{"signedTimestamp": "!"}])).is_err());
     }
 }

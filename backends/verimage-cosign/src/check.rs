@@ -1,19 +1,21 @@
-//! Judges the signatures of one image: what each store has, then a batch of it at a time.
+//! Judges the signatures of one image, or the attestations about it: what each store has, then a batch of it at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use verimage_core::manifest::Descriptor;
-use verimage_core::policy::Store;
+use verimage_core::policy::{Attestation, Statements, Store};
 use verimage_core::{
-    Answer, Blob, Check, Code, Context, Digest, Evidence, Failure, SignatureReport, Step, StoreErrorKind, Subject, Verifier, Want, What,
+    Answer, Blob, Check, Code, CodeClass, Context, Evidence, Failure, SignatureReport, Step, StoreErrorKind, Subject, Verifier, Want, What,
 };
 
-use crate::config::{Format, Transparency};
-use crate::discover;
-use crate::envelope::{self, SIMPLE_SIGNING_MEDIA_TYPE};
+use crate::config::Format;
+use crate::discover::{self, Form, Found, Sought};
+use crate::envelope;
+use crate::evidence::Material;
 use crate::expectation::Expectation;
-use crate::failure::{envelope_too_large, foreign_layer, malformed, payload_too_large, too_many_layers, too_many_referrers};
+use crate::failure::{blob_too_large, malformed, too_many_layers, too_many_referrers};
+use crate::statements::{self, Verified};
 
 /// How many things are fetched in one round.
 const BATCH: usize = 64;
@@ -22,12 +24,20 @@ const BATCH: usize = 64;
 pub(crate) struct CosignVerifier {
     stores: Vec<Store>,
     format: Format,
+    attestation: Option<Arc<Attestation>>,
     expectation: Arc<Expectation>,
+    warnings: Vec<&'static str>,
 }
 
 impl CosignVerifier {
-    pub(crate) fn new(stores: Vec<Store>, format: Format, expectation: Expectation) -> Self {
-        Self { stores, format, expectation: Arc::new(expectation) }
+    pub(crate) fn new(
+        stores: Vec<Store>,
+        format: Format,
+        attestation: Option<Arc<Attestation>>,
+        expectation: Expectation,
+        warnings: Vec<&'static str>,
+    ) -> Self {
+        Self { stores, format, attestation, expectation: Arc::new(expectation), warnings }
     }
 }
 
@@ -40,62 +50,59 @@ impl Verifier for CosignVerifier {
         Box::new(CosignCheck {
             stores: self.stores.clone(),
             format: self.format,
+            attestation: self.attestation.clone(),
             expectation: self.expectation.clone(),
             subject: subject.clone(),
             stage: Stage::Start,
-            layers: VecDeque::new(),
+            candidates: VecDeque::new(),
             referrers: VecDeque::new(),
             tried: 0,
             reports: Vec::new(),
+            verified: Vec::new(),
         })
     }
 
+    fn not_found(&self) -> Code {
+        if self.attestation.is_some() { Code::AttestationNotFound } else { Code::SignatureNotFound }
+    }
+
     fn warnings(&self) -> Vec<&'static str> {
-        match self.expectation.transparency {
-            Transparency::None => vec!["log-not-required"],
-            Transparency::Required => Vec::new(),
-        }
+        self.warnings.clone()
     }
 }
 
 struct CosignCheck {
     stores: Vec<Store>,
     format: Format,
+    attestation: Option<Arc<Attestation>>,
     expectation: Arc<Expectation>,
     subject: Subject,
     stage: Stage,
-    /// Layers of signature manifests, not yet judged.
-    layers: VecDeque<Layer>,
+    /// Signatures that were found and not yet judged.
+    candidates: VecDeque<Candidate>,
     /// Referrers whose manifests were not looked at.
     referrers: VecDeque<Want>,
     /// Signatures that were looked at, of all stores together.
     tried: usize,
     reports: Vec<SignatureReport>,
+    /// Statements by the right signer, with the number of their report.
+    verified: Vec<(usize, Verified)>,
 }
 
 /// What the next answers belong to.
 enum Stage {
     Start,
     Stores,
-    Layers(Vec<Layer>),
+    Candidates(Vec<Candidate>),
     Referrers(Vec<Want>),
-    Bundles(Vec<BundleBlob>),
 }
 
-/// A layer that may hold a signature.
-struct Layer {
+/// A layer that may hold what is sought.
+struct Candidate {
     manifest: Want,
     index: usize,
-    digest: Digest,
-    size: u64,
-    signature: Vec<u8>,
-    payload: Want,
-}
-
-/// A referrer that holds a bundle.
-struct BundleBlob {
-    manifest: Want,
-    size: u64,
+    layer: Descriptor,
+    form: Form,
     blob: Want,
 }
 
@@ -104,29 +111,13 @@ impl Check for CosignCheck {
         match std::mem::replace(&mut self.stage, Stage::Start) {
             Stage::Start => return self.first(context),
             Stage::Stores => answers.iter().for_each(|answer| self.read_store(answer, context)),
-            Stage::Layers(layers) => {
-                for layer in layers {
-                    let outcome = fetched(answers, &layer.payload, &layer.digest, layer.size)
-                        .and_then(|blob| self.expectation.judge_payload(blob.bytes(), &layer.signature, &self.subject));
-                    self.report(&layer.manifest, layer.index, outcome);
+            Stage::Candidates(candidates) => {
+                for candidate in candidates {
+                    let outcome = self.judge(&candidate, answers, context);
+                    self.report(&candidate.manifest, candidate.index, outcome);
                 }
             }
-            Stage::Referrers(manifests) => {
-                let bundles: Vec<_> = manifests.iter().filter_map(|manifest| self.read_referrer(manifest, answers, context)).collect();
-                if !bundles.is_empty() {
-                    let wants = bundles.iter().map(|bundle| bundle.blob.clone()).collect();
-                    self.stage = Stage::Bundles(bundles);
-                    return fetch(wants);
-                }
-            }
-            Stage::Bundles(bundles) => {
-                for BundleBlob { manifest, size, blob } in bundles {
-                    let What::Blob(digest) = &blob.what else { continue };
-                    let outcome =
-                        fetched(answers, &blob, digest, size).and_then(|found| self.expectation.judge_bundle(found.bytes(), &self.subject));
-                    self.report(&manifest, 0, outcome);
-                }
-            }
+            Stage::Referrers(manifests) => manifests.iter().for_each(|manifest| self.read_referrer(manifest, answers, context)),
         }
         self.next(context)
     }
@@ -134,7 +125,8 @@ impl Check for CosignCheck {
 
 impl CosignCheck {
     fn first(&mut self, context: &Context<'_>) -> Step {
-        match discover::first_wants(&self.stores, self.format, &self.subject, context.limits) {
+        let sought = sought(self.attestation.as_deref());
+        match discover::first_wants(&self.stores, self.format, sought, &self.subject, context.limits) {
             Ok(wants) => {
                 self.stage = Stage::Stores;
                 Step::Fetch(wants)
@@ -146,15 +138,15 @@ impl CosignCheck {
         }
     }
 
-    /// Payloads before referrers: whoever signed in the older form needs no further questions.
+    /// What was found before what could be: whoever signed in the older form needs no further questions.
     fn next(&mut self, context: &Context<'_>) -> Step {
-        if !context.all_evidence && self.reports.iter().any(|report| report.outcome.is_ok()) {
+        if !context.all_evidence && !self.needs_all() && self.reports.iter().any(|report| report.outcome.is_ok()) {
             return self.done();
         }
-        if !self.layers.is_empty() {
-            let batch: Vec<Layer> = self.layers.drain(..self.layers.len().min(BATCH)).collect();
-            let wants = batch.iter().map(|layer| layer.payload.clone()).collect();
-            self.stage = Stage::Layers(batch);
+        if !self.candidates.is_empty() {
+            let batch: Vec<Candidate> = self.candidates.drain(..self.candidates.len().min(BATCH)).collect();
+            let wants = batch.iter().map(|candidate| candidate.blob.clone()).collect();
+            self.stage = Stage::Candidates(batch);
             return fetch(wants);
         }
         if !self.referrers.is_empty() {
@@ -165,15 +157,74 @@ impl CosignCheck {
         self.done()
     }
 
+    /// Whether one statement that passes says nothing while others were not looked at.
+    fn needs_all(&self) -> bool {
+        self.attestation.as_ref().is_some_and(|attestation| attestation.statements() != Statements::Any)
+    }
+
     fn done(&mut self) -> Step {
+        if let Some(attestation) = self.attestation.clone() {
+            self.settle_statements(&attestation);
+        }
         Step::Done(std::mem::take(&mut self.reports))
+    }
+
+    /// Statements count in view of each other. Where one of them could not be looked at, the others prove nothing yet.
+    fn settle_statements(&mut self, attestation: &Attestation) {
+        let all: Vec<&Verified> = self.verified.iter().map(|(_, verified)| verified).collect();
+        let unknown = self.reports.iter().filter_map(|report| report.outcome.as_ref().err());
+        let unknown =
+            unknown.into_iter().find(|failure| failure.code.class() == CodeClass::Inconclusive).filter(|_| self.needs_all()).cloned();
+        let settled: Vec<(usize, Failure)> = self
+            .verified
+            .iter()
+            .filter_map(|(index, verified)| {
+                let checked = statements::check(verified, &all, attestation);
+                checked.err().or_else(|| unknown.clone()).map(|failure| (*index, failure))
+            })
+            .collect();
+        for (index, failure) in settled {
+            if let Some(report) = self.reports.get_mut(index) {
+                report.outcome = Err(failure);
+            }
+        }
     }
 
     fn report(&mut self, source: &Want, index: usize, outcome: Result<Evidence, Failure>) {
         self.reports.push(SignatureReport::new("cosign", source.clone(), index, outcome));
     }
 
+    fn judge(&mut self, candidate: &Candidate, answers: &[Answer], context: &Context<'_>) -> Result<Evidence, Failure> {
+        let Candidate { layer, form, .. } = candidate;
+        let blob = fetched(answers, &candidate.blob, layer)?;
+        let (bytes, now) = (blob.bytes(), context.now);
+        let attested = match (form, &self.attestation) {
+            (Form::Payload, _) => {
+                let signature = envelope::signature(layer).map_err(malformed)?;
+                let material = Material::of_annotations(&layer.annotations);
+                return self.expectation.judge_payload(bytes, &signature, &material, &self.subject, now);
+            }
+            (Form::Bundle, None) => return self.expectation.judge_bundle(bytes, &self.subject, now),
+            (Form::Bundle, Some(_)) => self.expectation.judge_attested_bundle(bytes, &self.subject, now)?,
+            (Form::Envelope, _) => {
+                self.expectation.judge_envelope(bytes, &Material::of_annotations(&layer.annotations), &self.subject, now)?
+            }
+        };
+        let Some(attestation) = self.attestation.clone() else {
+            return Err(malformed("an envelope is no image signature"));
+        };
+        let (evidence, verified) = statements::judge(attested, &attestation, now)?;
+        self.verified.push((self.reports.len(), verified));
+        Ok(evidence)
+    }
+
     fn read_store(&mut self, answer: &Answer, context: &Context<'_>) {
+        if let Err(error) = &answer.result
+            && error.kind != StoreErrorKind::NotFound
+            && self.needs_all()
+        {
+            self.report(&answer.want, 0, Err(Failure::new(Code::of_store_error(error.kind), error.to_string())));
+        }
         for blob in answer.result.iter().flatten() {
             match &answer.want.what {
                 What::Referrers { .. } => self.read_page(&answer.want, blob, context),
@@ -184,41 +235,33 @@ impl CosignCheck {
 
     /// The layers of one signature manifest that are worth a look; the others become reports at once.
     fn read_layers(&mut self, source: &Want, blob: &Blob, context: &Context<'_>) {
-        let limits = context.limits;
         let manifest = match discover::read_manifest(blob.bytes()) {
             Ok(manifest) => manifest,
             Err(failure) => return self.report(source, 0, Err(failure)),
         };
-        let room = limits.signatures.saturating_sub(self.tried);
+        let room = context.limits.signatures.saturating_sub(self.tried);
         if manifest.layers.len() > room {
-            self.report(source, room, Err(too_many_layers(manifest.layers.len(), limits)));
+            self.report(source, room, Err(too_many_layers(manifest.layers.len(), context.limits)));
         }
         self.tried = self.tried.saturating_add(manifest.layers.len().min(room));
+        let attestation = self.attestation.clone();
         for (index, layer) in manifest.layers.into_iter().take(room).enumerate() {
-            match read_signature(&layer, context) {
+            match discover::tag_layer(index, layer, sought(attestation.as_deref())) {
+                Ok(Some(found)) => self.add(source, found, context),
+                Ok(None) => {}
                 Err(failure) => self.report(source, index, Err(failure)),
-                Ok(signature) => {
-                    let payload = discover::payload(source, &layer.digest, limits);
-                    self.layers.push_back(Layer {
-                        manifest: source.clone(),
-                        index,
-                        digest: layer.digest,
-                        size: layer.size,
-                        signature,
-                        payload,
-                    });
-                }
             }
         }
     }
 
-    /// The referrers of one page that may be signatures.
+    /// The referrers of one page that may be what is sought.
     fn read_page(&mut self, source: &Want, blob: &Blob, context: &Context<'_>) {
         let page = match discover::read_page(blob.bytes()) {
             Ok(page) => page,
             Err(failure) => return self.report(source, 0, Err(failure)),
         };
-        for entry in page.manifests.iter().filter(|entry| discover::may_be_signature(entry)) {
+        let attestation = self.attestation.clone();
+        for entry in page.manifests.iter().filter(|entry| discover::may_be_sought(entry, sought(attestation.as_deref()))) {
             let want = discover::referrer(source, &entry.digest, context.limits);
             if self.referrers.contains(&want) {
                 continue;
@@ -230,27 +273,46 @@ impl CosignCheck {
         }
     }
 
-    /// The bundle of a referrer; other people's referrers are passed over.
-    fn read_referrer(&mut self, manifest: &Want, answers: &[Answer], context: &Context<'_>) -> Option<BundleBlob> {
+    /// What a referrer holds; other people's referrers are passed over.
+    fn read_referrer(&mut self, manifest: &Want, answers: &[Answer], context: &Context<'_>) {
         let found = answers.iter().find(|answer| answer.want == *manifest).and_then(|answer| answer.result.as_ref().ok());
         let Some(blob) = found.and_then(|blobs| blobs.first()) else {
             let detail = "the list of referrers names this manifest, and it is not to be had";
-            self.report(manifest, 0, Err(Failure::new(Code::StoreUnavailable, detail)));
-            return None;
+            return self.report(manifest, 0, Err(Failure::new(Code::StoreUnavailable, detail)));
         };
-        let layer = match discover::read_manifest(blob.bytes()).and_then(|manifest| discover::bundle_layer(manifest, &self.subject)) {
-            Ok(layer) => layer?,
-            Err(failure) => {
-                self.report(manifest, 0, Err(failure));
-                return None;
+        let attestation = self.attestation.clone();
+        let layers = discover::read_manifest(blob.bytes())
+            .and_then(|manifest| discover::referrer_layers(manifest, sought(attestation.as_deref()), &self.subject));
+        match layers {
+            Err(failure) => self.report(manifest, 0, Err(failure)),
+            Ok(layers) => {
+                let room = context.limits.signatures.saturating_sub(self.tried);
+                if layers.len() > room {
+                    self.report(manifest, room, Err(too_many_layers(layers.len(), context.limits)));
+                }
+                self.tried = self.tried.saturating_add(layers.len().min(room));
+                layers.into_iter().take(room).for_each(|found| self.add(manifest, found, context));
             }
-        };
-        if layer.size > context.limits.envelope_bytes {
-            self.report(manifest, 0, Err(envelope_too_large(layer.size, context.limits)));
-            return None;
         }
-        Some(BundleBlob { manifest: manifest.clone(), size: layer.size, blob: discover::bundle(manifest, &layer.digest, context.limits) })
     }
+
+    /// A layer that is worth fetching; what can be refused without its blob is refused now.
+    fn add(&mut self, manifest: &Want, (index, layer, form): Found, context: &Context<'_>) {
+        let blob = discover::blob(manifest, &layer, form, context.limits);
+        if layer.size > blob.max_bytes {
+            return self.report(manifest, index, Err(blob_too_large(layer.size, blob.max_bytes)));
+        }
+        if form == Form::Payload
+            && let Err(reason) = envelope::signature(&layer)
+        {
+            return self.report(manifest, index, Err(malformed(reason)));
+        }
+        self.candidates.push_back(Candidate { manifest: manifest.clone(), index, layer, form, blob });
+    }
+}
+
+fn sought(attestation: Option<&Attestation>) -> Sought<'_> {
+    attestation.map_or(Sought::Signature, Sought::Attestation)
 }
 
 /// Each want once.
@@ -262,7 +324,8 @@ fn fetch(mut wants: Vec<Want>) -> Step {
 
 /// The blob of a layer, if it has the size that its descriptor says. One that is listed and not there is no absence of a
 /// signature: there is one, and it cannot be read.
-fn fetched<'a>(answers: &'a [Answer], want: &Want, digest: &Digest, size: u64) -> Result<&'a Blob, Failure> {
+fn fetched<'a>(answers: &'a [Answer], want: &Want, layer: &Descriptor) -> Result<&'a Blob, Failure> {
+    let digest = &layer.digest;
     let answer = answers.iter().find(|answer| answer.want == *want);
     let blob = answer.and_then(|answer| answer.result.as_ref().ok()).and_then(|blobs| blobs.first());
     let blob = blob.ok_or_else(|| {
@@ -274,18 +337,7 @@ fn fetched<'a>(answers: &'a [Answer], want: &Want, digest: &Digest, size: u64) -
         Failure::new(code, format!("{digest} is not to be had: {reason}"))
     })?;
     match blob.bytes().len() as u64 {
-        length if length == size => Ok(blob),
-        length => Err(malformed(format!("{digest} has {length} bytes, its descriptor says {size}"))),
+        length if length == layer.size => Ok(blob),
+        length => Err(malformed(format!("{digest} has {length} bytes, its descriptor says {}", layer.size))),
     }
-}
-
-/// The signature of a layer that is worth fetching.
-fn read_signature(layer: &Descriptor, context: &Context<'_>) -> Result<Vec<u8>, Failure> {
-    if layer.media_type != SIMPLE_SIGNING_MEDIA_TYPE {
-        return Err(foreign_layer(&layer.media_type));
-    }
-    if layer.size > context.limits.payload_bytes {
-        return Err(payload_too_large(layer.size, context.limits));
-    }
-    envelope::signature(layer).map_err(malformed)
 }

@@ -1,28 +1,39 @@
-//! The leaf `cosign` of a policy.
+//! The leaf `cosign` of a policy, as it is written.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use schemars::{JsonSchema, schema_for};
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use verimage_core::policy::document::KeyHash;
-use verimage_core::policy::{AnchorKey, Backend, LeafContext, PolicyError, Store, read_config};
-use verimage_core::{Code, Place, Verifier};
-use verimage_crypto::{Algorithm, CryptoSet, EcdsaEncoding, HashAlgorithm, KeyError, KeyKind, PublicKey};
+use verimage_crypto::{Algorithm, EcdsaEncoding, HashAlgorithm, KeyKind};
 
-use crate::check::CosignVerifier;
-use crate::expectation::Expectation;
+pub use crate::fulcio::SubjectKind;
 
-/// What a policy demands of a cosign signature.
+/// What a policy demands of a cosign signature: exactly one of `key`, `keyless` and `certificate` says whose.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CosignConfig {
     /// The key that must have signed, as named under `trust`.
-    pub key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Whose short-lived certificate must have signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyless: Option<KeylessConfig>,
+    /// The certificate, or whose certificate of an authority of your own, must have signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateConfig>,
     /// Whether a transparency log must prove the signature.
     #[serde(default)]
     pub transparency: Transparency,
+    /// Whether a certificate transparency log must know the certificate; by default for keyless signatures alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sct: Option<Sct>,
+    /// Whether an authority must have stamped the signature. By default, timestamps are judged if the trusted root has
+    /// authorities for them, and needed only where nothing else says when a certificate signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<TimestampRule>,
     /// Whether the payload's `docker-reference` must fit the reference that is judged.
     #[serde(default)]
     pub reference: Reference,
@@ -40,15 +51,220 @@ pub struct CosignConfig {
     pub stores: Vec<String>,
 }
 
-/// Whether a transparency log must prove the signature.
+/// Keyless signatures: certificates that an identity provider's word was enough for.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeylessConfig {
+    /// Who may have signed; one of them.
+    pub identities: Vec<IdentityConfig>,
+    /// The trusted root, as named under `trust`; the public instance's, if none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+}
+
+/// A signer by the names in the certificate. Each name is an exact text, a regular expression for the whole of it, or a
+/// glob in which `*` is any run of characters and `?` any one.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// Who vouched for the identity, such as `https://token.actions.githubusercontent.com`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The issuer as a regular expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer_regex: Option<String>,
+    /// The issuer as a glob.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer_glob: Option<String>,
+    /// The identity: an email address, a URI such as that of a workflow, a DNS name, a user name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The identity as a regular expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_regex: Option<String>,
+    /// The identity as a glob.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_glob: Option<String>,
+    /// What kind of name the identity is; any, if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_kind: Option<SubjectKind>,
+    /// What Fulcio's extensions must say, by name such as `sourceRepositoryUri` or by object identifier.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extensions: BTreeMap<String, TextConfig>,
+}
+
+/// A text: exact, or `{regex: …}`, or `{glob: …}`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TextConfig {
+    /// A regular expression for the whole text.
+    Regex(String),
+    /// A glob for the whole text.
+    Glob(String),
+    /// This text.
+    #[serde(untagged)]
+    Exact(String),
+}
+
+impl<'de> Deserialize<'de> for TextConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        enum Pattern {
+            Regex(String),
+            Glob(String),
+        }
+        word_or(
+            deserializer,
+            |text| Ok(Self::Exact(text.to_owned())),
+            |pattern| match pattern {
+                Pattern::Regex(text) => Self::Regex(text),
+                Pattern::Glob(text) => Self::Glob(text),
+            },
+        )
+    }
+}
+
+/// Certificates of your own. `leaf` alone pins its key; `chain` is the authority whose certificates count, and with `leaf`
+/// only that one.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CertificateConfig {
+    /// The signer's certificate, as named under `trust`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<String>,
+    /// The authority, as named under `trust`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<String>,
+    /// Whom the certificate must name: `any`, or a list of identities, whose issuers may be left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<CertificateIdentity>,
+    /// What the certificate must be for.
+    #[serde(default)]
+    pub eku: ExtendedKeyUsage,
+}
+
+/// Whom a certificate of an authority of your own must name.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CertificateIdentity {
+    /// Anybody to whom the authority issued; the verdict warns `identity-not-checked`.
+    Any,
+    /// One of these.
+    #[serde(untagged)]
+    Names(Vec<IdentityConfig>),
+}
+
+impl<'de> Deserialize<'de> for CertificateIdentity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        word_or(deserializer, |text| if text == "any" { Ok(Self::Any) } else { Err("`any` or a list of identities") }, Self::Names)
+    }
+}
+
+/// What a certificate must be for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+pub enum ExtendedKeyUsage {
+    /// Code signing, and its key usage must allow signatures.
+    #[default]
+    CodeSigning,
+    /// Anything; the verdict warns `key-usage-not-checked`.
+    Any,
+}
+
+/// Whether a transparency log must prove the signature: `required`, `none`, or which logs and how many.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Transparency {
-    /// An entry in the log.
+    /// An entry in a log of the trusted root of the leaf; the public instance's, if the leaf has none.
     #[default]
     Required,
     /// No proof; the verdict warns `log-not-required`.
     None,
+    /// Entries in logs of this trusted root.
+    #[serde(untagged)]
+    Logs(LogsConfig),
+}
+
+/// Which logs, and how many of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LogsConfig {
+    /// The trusted root, as named under `trust`; that of the leaf, if none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// How many different logs must have the signature.
+    #[serde(default = "one")]
+    pub min_entries: usize,
+}
+
+impl<'de> Deserialize<'de> for Transparency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = |text: &str| match text {
+            "required" => Ok(Self::Required),
+            "none" => Ok(Self::None),
+            _ => Err("`required`, `none` or `{root, minEntries}`"),
+        };
+        word_or(deserializer, word, Self::Logs)
+    }
+}
+
+/// Whether a certificate transparency log must know the certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Sct {
+    /// At least one of the trusted root's logs.
+    Required,
+    /// None; the verdict warns `sct-not-required` for keyless signatures.
+    None,
+}
+
+/// Whether an authority must have stamped the signature: `none`, or whose timestamps and how many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TimestampRule {
+    /// Timestamps are passed over.
+    None,
+    /// Timestamps of these authorities.
+    #[serde(untagged)]
+    Authorities(TimestampConfig),
+}
+
+/// Whose timestamps, and how many of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TimestampConfig {
+    /// Certificates of type `tsa`, or a trusted root, as named under `trust`.
+    pub tsa: String,
+    /// How many different authorities must have stamped.
+    #[serde(default = "one")]
+    pub min_entries: usize,
+}
+
+impl<'de> Deserialize<'de> for TimestampRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        word_or(deserializer, |text| if text == "none" { Ok(Self::None) } else { Err("`none` or `{tsa, minEntries}`") }, Self::Authorities)
+    }
+}
+
+fn one() -> usize {
+    1
+}
+
+/// A word, or a document of the shape `T`.
+fn word_or<'de, D, T, R>(
+    deserializer: D,
+    word: impl FnOnce(&str) -> Result<R, &'static str>,
+    document: impl FnOnce(T) -> R,
+) -> Result<R, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => word(&text).map_err(|expected| D::Error::custom(format_args!("found `{text}`, expected {expected}"))),
+        other => serde_json::from_value(other).map(document).map_err(D::Error::custom),
+    }
 }
 
 /// Whether the payload's `docker-reference` must fit.
@@ -85,67 +301,11 @@ pub enum Scheme {
     RsaPss,
 }
 
-#[derive(Debug)]
-pub(crate) struct CosignBackend {
-    pub(crate) crypto: CryptoSet,
-}
-
-/// Fields of later versions: named, so that a policy that needs them gets a plain answer.
-const PLANNED: [&str; 6] = ["keyless", "certificate", "sct", "timestamp", "root", "attestations"];
-
-impl Backend for CosignBackend {
-    fn name(&self) -> &'static str {
-        "cosign"
-    }
-
-    fn compile(&self, config: &Value, context: &LeafContext<'_>) -> Result<Arc<dyn Verifier>, PolicyError> {
-        if let Some(field) = PLANNED.iter().find(|field| config.get(field).is_some()) {
-            let message = format!("`{field}` is not supported by this version of verimage");
-            return Err(PolicyError::new(Code::PolicyUnsupportedField, format!("{}/{field}", context.pointer), message)
-                .with_hint("use a leaf with a `key`"));
-        }
-        let config: CosignConfig = read_config(config, context.pointer)?;
-        let anchor = &context.anchor(&config.key, "/key")?.key;
-        let invalid = |field: &str, message: String| PolicyError::invalid(format!("{}{field}", context.pointer), message);
-        let key = PublicKey::from_pem(&anchor.pem).map_err(|error| unusable_key(context.pointer, &config.key, &error))?;
-        let algorithms = algorithms(key.kind(), anchor, config.scheme)
-            .map_err(|message| invalid(if config.scheme.is_some() { "/scheme" } else { "/key" }, message))?;
-        let key = self.crypto.load(&key).map_err(|error| unusable_key(context.pointer, &config.key, &error))?;
-        let named: Result<Vec<_>, _> =
-            config.stores.iter().enumerate().map(|(index, name)| context.store(name, &format!("/stores/{index}")).cloned()).collect();
-        let mut stores = named?;
-        if stores.is_empty() {
-            stores.push(Store::Auto(Place::Image));
-        }
-        let CosignConfig { transparency, reference, annotations, format, .. } = config;
-        Ok(Arc::new(CosignVerifier::new(stores, format, Expectation { key, algorithms, transparency, reference, annotations })))
-    }
-
-    fn schema(&self) -> Value {
-        schema_for!(CosignConfig).to_value()
-    }
-}
-
-/// A key of a kind that is not used is told apart from a text that is no key.
-fn unusable_key(pointer: &str, name: &str, error: &KeyError) -> PolicyError {
-    let code = match error {
-        KeyError::UnsupportedAlgorithm { .. }
-        | KeyError::UnsupportedCurve { .. }
-        | KeyError::UnnamedCurve
-        | KeyError::RsaModulusSize { .. }
-        | KeyError::RsaExponent
-        | KeyError::RefusedBySet { .. } => Code::KeyUnsupported,
-        _ => Code::PolicyInvalid,
-    };
-    PolicyError::new(code, format!("{pointer}/key"), format!("the key `{name}`: {error}"))
-        .with_hint("cosign's keys are ECDSA P-256, P-384 and P-521, RSA of 2048 to 8192 bits, and Ed25519, as PEM public keys")
-}
-
 /// The algorithms under which a key may have signed (specs of cosign's key loader: a flag chooses the hash, SHA-256 by
 /// default; newer signers choose the hash of the curve).
-fn algorithms(kind: KeyKind, anchor: &AnchorKey, scheme: Option<Scheme>) -> Result<Vec<Algorithm>, String> {
+pub(crate) fn algorithms(kind: KeyKind, hash: Option<KeyHash>, scheme: Option<Scheme>) -> Result<Vec<Algorithm>, String> {
     use HashAlgorithm::{Sha256, Sha384, Sha512};
-    let pinned = anchor.hash.map(|hash| match hash {
+    let pinned = hash.map(|hash| match hash {
         KeyHash::Sha256 => Sha256,
         KeyHash::Sha384 => Sha384,
         KeyHash::Sha512 => Sha512,

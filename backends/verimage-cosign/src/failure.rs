@@ -15,30 +15,25 @@ pub(crate) fn too_many_layers(found: usize, limits: &Limits) -> Failure {
     )
 }
 
-/// A payload that says it is larger than is read.
-pub(crate) fn payload_too_large(size: u64, limits: &Limits) -> Failure {
-    Failure::new(Code::LimitExceeded, format!("the payload claims {size} bytes, at most {} are read", limits.payload_bytes))
+/// A payload, envelope or bundle that says it is larger than is read.
+pub(crate) fn blob_too_large(size: u64, most: u64) -> Failure {
+    Failure::new(Code::LimitExceeded, format!("the signature claims {size} bytes, at most {most} are read"))
 }
 
-/// Nothing proves an entry in the log.
-pub(crate) fn log_missing() -> Failure {
-    Failure::new(Code::LogMissing, "the signature is sound, but no transparency log entry proves it")
+/// Fewer logs than demanded.
+pub(crate) fn too_few_logs(found: usize, least: usize) -> Failure {
+    Failure::new(Code::LogMissing, format!("{least} different logs must have the signature, {found} do"))
 }
 
 /// A layer that is something else than a signature.
 pub(crate) fn foreign_layer(media_type: &str) -> Failure {
-    Failure::new(Code::SignatureNotFound, format!("the layer is a `{}`, not a cosign payload", media_type.escape_debug()))
+    Failure::new(Code::SignatureNotFound, format!("the layer is a `{}`, not what cosign puts here", media_type.escape_debug()))
 }
 
 /// A digest whose signature tag would be longer than tags are.
 pub(crate) fn no_tag(digest: &Digest, prefix: &str) -> Failure {
     let detail = format!("cosign's tag `{prefix}{}-….sig` would be longer than a tag may be", digest.algorithm().name());
     Failure::new(Code::SignatureNotFound, detail)
-}
-
-/// A bundle that says it is larger than is read.
-pub(crate) fn envelope_too_large(size: u64, limits: &Limits) -> Failure {
-    Failure::new(Code::LimitExceeded, format!("the bundle claims {size} bytes, at most {} are read", limits.envelope_bytes))
 }
 
 /// More referrers than are looked at.

@@ -1,15 +1,25 @@
 #![doc = include_str!("../docs.md")]
 
+pub mod artifact;
+mod authority;
 mod bundle;
 mod check;
+mod compile;
 mod config;
 mod discover;
+mod dsse;
 mod envelope;
+mod evidence;
 mod expectation;
 mod failure;
-#[allow(dead_code, reason = "the change that lets leaves demand a log calls it")]
+mod fulcio;
+mod identity;
+mod judge;
 pub mod log;
-#[allow(dead_code, reason = "the change that lets leaves demand a log calls it")]
+mod sct;
+mod statements;
+mod times;
+mod trust;
 mod trust_root;
 
 use std::sync::Arc;
@@ -17,10 +27,14 @@ use std::sync::Arc;
 use verimage_core::policy::Backend;
 use verimage_crypto::CryptoSet;
 
-pub use config::{CosignConfig, Format, Reference, Scheme, Transparency};
+pub use compile::PUBLIC_GOOD;
+pub use config::{
+    CertificateConfig, CertificateIdentity, CosignConfig, ExtendedKeyUsage, Format, IdentityConfig, KeylessConfig, LogsConfig, Reference,
+    Scheme, Sct, SubjectKind, TextConfig, TimestampConfig, TimestampRule, Transparency,
+};
 pub use envelope::{Payload, PayloadError, SIMPLE_SIGNING_MEDIA_TYPE};
 
 /// The backend for policies: the leaf `cosign`, judged with this crypto set.
 pub fn backend(crypto: CryptoSet) -> Arc<dyn Backend> {
-    Arc::new(config::CosignBackend { crypto })
+    Arc::new(compile::CosignBackend { crypto })
 }

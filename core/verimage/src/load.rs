@@ -108,7 +108,7 @@ impl PolicyLoader {
 fn refuse_planned_fields(value: &Value) -> Result<(), PolicyError> {
     let rules = value.get("rules").and_then(Value::as_array);
     for (index, rule) in rules.into_iter().flatten().enumerate() {
-        for field in ["attestations", "dialect", "pin"] {
+        for field in ["dialect", "pin"] {
             if rule.get(field).is_some() {
                 let message = format!("`{field}` is not supported by this version of verimage");
                 return Err(PolicyError::new(Code::PolicyUnsupportedField, format!("/rules/{index}/{field}"), message));

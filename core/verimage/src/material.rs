@@ -1,12 +1,13 @@
 //! Where the policy's keys come from.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use verimage_core::policy::document::{AnchorDocument, PolicyDocument, PublicKeyDocument};
-use verimage_core::policy::{Anchor, AnchorKey};
+use verimage_core::policy::document::{AnchorDocument, PolicyDocument};
+use verimage_core::policy::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot};
 use verimage_core::{Code, PolicyError};
 
 /// The largest key file, in bytes.
@@ -73,28 +74,56 @@ impl MaterialSource for FolderMaterial {
 }
 
 /// The trust section of a document with its bytes.
-pub(crate) fn resolve(
-    document: &PolicyDocument,
-    source: &dyn MaterialSource,
-) -> Result<std::collections::BTreeMap<String, Anchor>, PolicyError> {
+pub(crate) fn resolve(document: &PolicyDocument, source: &dyn MaterialSource) -> Result<BTreeMap<String, Anchor>, PolicyError> {
     let anchors = document.trust.iter().map(|(name, anchor)| {
-        let AnchorDocument::PublicKey(key) = anchor;
-        let pointer = format!("/trust/{}/publicKey", name.replace('~', "~0").replace('/', "~1"));
-        let pem = key_bytes(key, &pointer, source)?;
-        Ok((name.clone(), Anchor { key: AnchorKey { pem, hash: key.hash } }))
+        let pointer = format!("/trust/{}", name.replace('~', "~0").replace('/', "~1"));
+        Ok((name.clone(), read(anchor, &pointer, source)?))
     });
     anchors.collect()
 }
 
-fn key_bytes(key: &PublicKeyDocument, pointer: &str, source: &dyn MaterialSource) -> Result<Vec<u8>, PolicyError> {
-    let at = |field: &str| {
-        let pointer = format!("{pointer}/{field}");
-        move |message: String| PolicyError::new(Code::PolicyInvalid, pointer, message)
-    };
-    match (&key.pem, &key.file, &key.reference) {
-        (Some(pem), None, None) => Ok(pem.clone().into_bytes()),
-        (None, Some(file), None) => source.file(file).map_err(at("file")),
-        (None, None, Some(reference)) => source.reference(reference).map_err(at("ref")),
-        _ => Err(PolicyError::invalid(pointer, "a public key has exactly one of `pem`, `file` and `ref`")),
+fn read(anchor: &AnchorDocument, pointer: &str, source: &dyn MaterialSource) -> Result<Anchor, PolicyError> {
+    match anchor {
+        AnchorDocument::PublicKey(key) => {
+            let from = Origins { kind: "publicKey", inline: ("pem", &key.pem), file: &key.file, reference: Some(&key.reference) };
+            Ok(Anchor::PublicKey(AnchorKey { pem: from.read(pointer, source)?, hash: key.hash }))
+        }
+        AnchorDocument::X509(certificates) => {
+            let from = Origins { kind: "x509", inline: ("pem", &certificates.pem), file: &certificates.file, reference: None };
+            Ok(Anchor::X509(AnchorCertificates { bytes: from.read(pointer, source)?, kind: certificates.kind }))
+        }
+        AnchorDocument::TrustedRoot(root) => {
+            let from = Origins { kind: "trustedRoot", inline: ("json", &root.json), file: &root.file, reference: None };
+            Ok(Anchor::TrustedRoot(AnchorRoot { json: from.read(pointer, source)?, dated: None }))
+        }
+    }
+}
+
+/// The ways in which an anchor may say its bytes; exactly one is used.
+struct Origins<'a> {
+    kind: &'static str,
+    inline: (&'static str, &'a Option<String>),
+    file: &'a Option<String>,
+    /// Only for anchors that may be referred to.
+    reference: Option<&'a Option<String>>,
+}
+
+impl Origins<'_> {
+    fn read(&self, pointer: &str, source: &dyn MaterialSource) -> Result<Vec<u8>, PolicyError> {
+        let Self { kind, inline: (inline, text), file, reference } = self;
+        let at = |field: &str| {
+            let pointer = format!("{pointer}/{kind}/{field}");
+            move |message: String| PolicyError::new(Code::PolicyInvalid, pointer, message)
+        };
+        match (text, file, reference.and_then(Option::as_ref)) {
+            (Some(text), None, None) => Ok(text.clone().into_bytes()),
+            (None, Some(file), None) => source.file(file).map_err(at("file")),
+            (None, None, Some(reference)) => source.reference(reference).map_err(at("ref")),
+            _ => {
+                let third = if reference.is_some() { " and `ref`" } else { "" };
+                let join = if reference.is_some() { "`, `file`" } else { "` and `file`" };
+                Err(PolicyError::invalid(format!("{pointer}/{kind}"), format!("`{kind}` has exactly one of `{inline}{join}{third}")))
+            }
+        }
     }
 }

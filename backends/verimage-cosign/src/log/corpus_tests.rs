@@ -115,7 +115,7 @@ impl Case {
         let mut found: Vec<_> = SETS
             .iter()
             .map(|set| {
-                let logs = Logs::load(&self.root, &set());
+                let logs = Logs::load(&self.root.transparency_logs, &set());
                 self.with_binding(|binding| verify_all(&entries, &logs, &binding))
             })
             .collect();
@@ -270,7 +270,7 @@ fn a_real_promise_passes_as_an_annotation() {
             "Payload": {"body": entry["canonicalizedBody"], "integratedTime": number("integratedTime"), "logIndex": number("logIndex"),
             "logID": hex::encode(base64_bytes(entry["logId"]["keyId"].as_str().unwrap()).unwrap())}});
         let entry = LogEntry::from_annotation(&annotation.to_string()).unwrap();
-        let logs = Logs::load(&case.root, &SETS[0]());
+        let logs = Logs::load(&case.root.transparency_logs, &SETS[0]());
         let found = case.with_binding(|binding| entry.verify(&logs, &binding)).unwrap();
         assert_eq!(found.time.map(|time| time.as_second()), Some(time));
     }

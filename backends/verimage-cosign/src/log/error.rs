@@ -1,8 +1,7 @@
 //! Why log entries do not prove a signature.
 
-use std::fmt;
-
 use thiserror::Error;
+use verimage_core::Code;
 
 use super::body::{BodyError, EntryKind, Mismatch};
 use super::checkpoint::CheckpointError;
@@ -53,56 +52,22 @@ pub(crate) enum LogError {
     UnusableLog { id: String, reason: String },
 }
 
-/// The stable codes of these refusals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogCode {
-    /// Nothing that counts proves the signature.
-    Missing,
-    /// There is a proof, and it is wrong.
-    ProofInvalid,
-    /// There is an entry, and it proves something else.
-    EntryMismatch,
-    /// There is something that is no entry.
-    Malformed,
-    /// More entries than are read.
-    LimitExceeded,
-}
-
-impl LogCode {
-    /// The text of the code, as reports print it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "log-missing",
-            Self::ProofInvalid => "log-proof-invalid",
-            Self::EntryMismatch => "log-entry-mismatch",
-            Self::Malformed => "payload-malformed",
-            Self::LimitExceeded => "limit-exceeded",
-        }
-    }
-}
-
-impl fmt::Display for LogCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
 impl LogError {
     /// The code of this refusal.
-    pub(crate) fn code(&self) -> LogCode {
+    pub(crate) fn code(&self) -> Code {
         match self {
             Self::NoCheckpoint | Self::NoEntry | Self::NoPromise | Self::NoProof | Self::UnknownLog { .. } | Self::UnusableLog { .. } => {
-                LogCode::Missing
+                Code::LogMissing
             }
             Self::Checkpoint(_)
             | Self::CheckpointRoot
             | Self::CheckpointSize { .. }
             | Self::Index { .. }
             | Self::Proof(_)
-            | Self::Set(_) => LogCode::ProofInvalid,
-            Self::Body(_) | Self::Kind { .. } | Self::Mismatch(_) => LogCode::EntryMismatch,
-            Self::Malformed(_) | Self::Repeated => LogCode::Malformed,
-            Self::TooMany { .. } => LogCode::LimitExceeded,
+            | Self::Set(_) => Code::LogProofInvalid,
+            Self::Body(_) | Self::Kind { .. } | Self::Mismatch(_) => Code::LogEntryMismatch,
+            Self::Malformed(_) | Self::Repeated => Code::PayloadMalformed,
+            Self::TooMany { .. } => Code::LimitExceeded,
             Self::Entry { error, .. } => error.code(),
         }
     }

@@ -3,10 +3,10 @@
 use verimage_crypto::{Algorithm, CryptoSet, PublicKey, SignatureError, VerifyingKey};
 
 use super::error::LogError;
-use crate::trust_root::{LogKey, TransparencyLog, TrustRoot};
+use crate::trust_root::{LogKey, TransparencyLog};
 
-/// The transparency logs of a trusted root.
-#[derive(Clone, Debug)]
+/// The logs of one kind of a trusted root.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Logs(Vec<Known>);
 
 /// A log, or why it cannot be asked.
@@ -17,14 +17,19 @@ struct Known {
 }
 
 impl Logs {
-    /// Prepares every log of the root. A key that cannot be used fails those entries alone that need it.
-    pub(crate) fn load(root: &TrustRoot, crypto: &CryptoSet) -> Self {
+    /// Prepares logs of a root. A key that cannot be used fails those entries alone that need it.
+    pub(crate) fn load(logs: &[TransparencyLog], crypto: &CryptoSet) -> Self {
         let known = |log: &TransparencyLog| Known { id: log.id.clone(), log: Log::load(log, crypto) };
-        Self(root.transparency_logs.iter().map(known).collect())
+        Self(logs.iter().map(known).collect())
+    }
+
+    /// How many logs there are, usable or not.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// The log with this identifier.
-    pub(super) fn find(&self, id: &[u8]) -> Result<&Log, LogError> {
+    pub(crate) fn find(&self, id: &[u8]) -> Result<&Log, LogError> {
         let known = self.0.iter().find(|known| known.id == id).ok_or_else(|| LogError::UnknownLog { id: hex::encode(id) })?;
         known.log.as_ref().map_err(|reason| LogError::UnusableLog { id: hex::encode(id), reason: reason.clone() })
     }
@@ -32,8 +37,8 @@ impl Logs {
 
 /// A log whose key is loaded.
 #[derive(Clone, Debug)]
-pub(super) struct Log {
-    pub(super) description: TransparencyLog,
+pub(crate) struct Log {
+    pub(crate) description: TransparencyLog,
     key: VerifyingKey,
     algorithm: Algorithm,
 }
@@ -54,7 +59,7 @@ impl Log {
     }
 
     /// Verifies that the log signed `message`.
-    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         self.key.verify(self.algorithm, message, signature)
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn trusted_root() -> Value {
 }
 
 pub(super) fn logs(set: &CryptoSet) -> Logs {
-    Logs::load(&TrustRoot::parse(trusted_root().to_string().as_bytes()).unwrap(), set)
+    Logs::load(&TrustRoot::parse(trusted_root().to_string().as_bytes()).unwrap().transparency_logs, set)
 }
 
 pub(super) fn sign_one(message: &[u8]) -> Vec<u8> {

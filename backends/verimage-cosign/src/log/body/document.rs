@@ -23,6 +23,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Body, BodyError> {
         ("hashedrekord", "0.0.2") => hashedrekord_2(kind, shape(spec)?),
         ("dsse", "0.0.1") => dsse_1(kind, shape(spec)?),
         ("dsse", "0.0.2") => dsse_2(kind, shape(spec)?),
+        ("intoto", "0.0.1") => intoto_1(kind, shape(spec)?),
         ("intoto", "0.0.2") => intoto_2(kind, shape(spec)?),
         _ => Err(BodyError::Kind(kind.to_string())),
     }
@@ -40,7 +41,7 @@ fn hashedrekord_1(kind: EntryKind, spec: Hashedrekord1) -> Result<Body, BodyErro
     let (algorithm, hash) = spec.data.hash.read()?;
     let signature = bytes(&spec.signature.content)?;
     let verifier = pem_verifier(&bytes(&spec.signature.public_key.content)?)?;
-    Ok(Body { kind, signature, verifier, key_details: None, content: Content::Message { algorithm, hash } })
+    Ok(Body { kind, signature: Some(signature), verifier, key_details: None, content: Content::Message { algorithm, hash } })
 }
 
 fn hashedrekord_2(kind: EntryKind, spec: Hashedrekord2) -> Result<Body, BodyError> {
@@ -50,14 +51,14 @@ fn hashedrekord_2(kind: EntryKind, spec: Hashedrekord2) -> Result<Body, BodyErro
     if key_details.hash().is_some_and(|named| named != algorithm) {
         return Err(malformed("its hash is not that of its key type"));
     }
-    Ok(Body { kind, signature, verifier, key_details: Some(key_details), content: Content::Message { algorithm, hash } })
+    Ok(Body { kind, signature: Some(signature), verifier, key_details: Some(key_details), content: Content::Message { algorithm, hash } })
 }
 
 fn dsse_1(kind: EntryKind, spec: Dsse1) -> Result<Body, BodyError> {
     let signature = single(spec.signatures)?;
     let content = Content::Envelope { payload: spec.payload_hash.sha256()?, envelope: Some(spec.envelope_hash.sha256()?) };
     let verifier = pem_verifier(&bytes(&signature.verifier)?)?;
-    Ok(Body { kind, signature: bytes(&signature.signature)?, verifier, key_details: None, content })
+    Ok(Body { kind, signature: Some(bytes(&signature.signature)?), verifier, key_details: None, content })
 }
 
 fn dsse_2(kind: EntryKind, spec: Dsse2) -> Result<Body, BodyError> {
@@ -66,7 +67,21 @@ fn dsse_2(kind: EntryKind, spec: Dsse2) -> Result<Body, BodyError> {
     if algorithm != HashAlgorithm::Sha256 {
         return Err(malformed("the payload's hash is not SHA-256"));
     }
-    Ok(Body { kind, signature, verifier, key_details: Some(key_details), content: Content::Envelope { payload, envelope: None } })
+    Ok(Body {
+        kind,
+        signature: Some(signature),
+        verifier,
+        key_details: Some(key_details),
+        content: Content::Envelope { payload, envelope: None },
+    })
+}
+
+/// As cosign 1 logged attestations: the hash of the stored envelope stands for the signature in it.
+fn intoto_1(kind: EntryKind, spec: Intoto1) -> Result<Body, BodyError> {
+    let verifier = pem_verifier(&bytes(&spec.public_key)?)?;
+    let payload = spec.content.payload_hash.map(|hash| hash.sha256()).transpose()?;
+    let content = Content::Stored { payload, envelope: spec.content.hash.sha256()? };
+    Ok(Body { kind, signature: None, verifier, key_details: None, content })
 }
 
 /// Signature and payload are base64 of base64 here.
@@ -81,7 +96,7 @@ fn intoto_2(kind: EntryKind, spec: Intoto2) -> Result<Body, BodyError> {
     }
     let content = Content::Envelope { payload, envelope: Some(hash.sha256()?) };
     let verifier = pem_verifier(&bytes(&signature.public_key)?)?;
-    Ok(Body { kind, signature: twice(&signature.sig)?, verifier, key_details: None, content })
+    Ok(Body { kind, signature: Some(twice(&signature.sig)?), verifier, key_details: None, content })
 }
 
 fn single<T>(signatures: Vec<T>) -> Result<T, BodyError> {
@@ -282,6 +297,20 @@ struct Dsse2 {
 struct Dsse2Content {
     payload_hash: NamedHash,
     signatures: Vec<Signature2>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Intoto1 {
+    content: Intoto1Content,
+    public_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Intoto1Content {
+    hash: HexHash,
+    payload_hash: Option<HexHash>,
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ mod document;
 use std::fmt;
 
 use thiserror::Error;
+use verimage_crypto::x509::Certificate;
 use verimage_crypto::{HashAlgorithm, KeyKind, MessageDigest, PublicKey};
 
 use crate::trust_root::KeyDetails;
@@ -84,7 +85,8 @@ impl fmt::Display for EntryKind {
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) kind: EntryKind,
-    signature: Vec<u8>,
+    /// Only the oldest kind does not have it.
+    signature: Option<Vec<u8>>,
     verifier: LoggedVerifier,
     /// Rekor v2 alone says it.
     key_details: Option<KeyDetails>,
@@ -103,6 +105,8 @@ enum Content {
     Message { algorithm: HashAlgorithm, hash: Vec<u8> },
     /// `dsse` and `intoto`: SHA-256 of payload and envelope.
     Envelope { payload: Vec<u8>, envelope: Option<Vec<u8>> },
+    /// `intoto` 0.0.1: SHA-256 of the envelope as it is stored, with its signature.
+    Stored { payload: Option<Vec<u8>>, envelope: Vec<u8> },
 }
 
 /// Why a body is not read.
@@ -146,7 +150,7 @@ impl Body {
     /// Compares all that the entry says with the signature. One entry proves one signature (CVE-2022-23649,
     /// CVE-2022-36056, CVE-2026-22703).
     pub(crate) fn check(&self, binding: &Binding<'_>) -> Result<(), Mismatch> {
-        if self.signature != binding.signature {
+        if self.signature.as_deref().is_some_and(|signature| signature != binding.signature) {
             return Err(Mismatch::Signature);
         }
         self.check_verifier(&binding.verifier)?;
@@ -157,7 +161,11 @@ impl Body {
         let same = match (&self.verifier, verifier) {
             (LoggedVerifier::Certificate(logged), Verifier::Certificate { der, .. }) => logged == der,
             (LoggedVerifier::Key(logged), Verifier::Key(key)) => logged == *key,
-            _ => false,
+            // A key that stands in a certificate is that key.
+            (LoggedVerifier::Certificate(logged), Verifier::Key(key)) => {
+                Certificate::from_der(logged).is_ok_and(|certificate| certificate.spki_der() == key.spki_der())
+            }
+            (LoggedVerifier::Key(_), Verifier::Certificate { .. }) => false,
         };
         let kind = verifier.key_kind();
         match &self.key_details {
@@ -184,7 +192,13 @@ impl Body {
                     _ => Ok(()),
                 }
             }
-            (Content::Envelope { .. }, Signed::Message(_)) => Err(Mismatch::Kind(self.kind.to_string())),
+            (Content::Stored { payload, envelope }, Signed::Envelope { payload: signed, envelope: Some(stored), .. }) => {
+                if envelope != stored {
+                    return Err(Mismatch::Envelope);
+                }
+                if payload.as_ref().is_some_and(|logged| logged != signed) { Err(Mismatch::Payload) } else { Ok(()) }
+            }
+            (Content::Stored { .. }, _) | (Content::Envelope { .. }, Signed::Message(_)) => Err(Mismatch::Kind(self.kind.to_string())),
         }
     }
 }

@@ -172,7 +172,7 @@ fn signed_control_characters_are_refused() {
 fn the_root_may_say_the_hint() {
     let mut root = trusted_root();
     root["tlogs"][1]["checkpointKeyId"] = serde_json::json!({"keyId": "AQIDBAU="});
-    let logs = Logs::load(&TrustRoot::parse(root.to_string().as_bytes()).unwrap(), &SETS[0]());
+    let logs = Logs::load(&TrustRoot::parse(root.to_string().as_bytes()).unwrap().transparency_logs, &SETS[0]());
     let log = logs.find(&log_id_two()).unwrap();
     let (signed, usual) = (text(TWO), note_two(&text(TWO)));
     let said = format!("{signed}\n{}", line(TWO, &[1, 2, 3, 4], &ed25519_key().sign(signed.as_bytes()).to_bytes()));

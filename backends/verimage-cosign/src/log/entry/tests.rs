@@ -1,10 +1,10 @@
 use serde_json::json;
+use verimage_core::Code;
 
 use super::*;
 use crate::log::body::{Mismatch, Signed, Verifier};
 use crate::log::checkpoint::CheckpointError;
 use crate::log::encoding::base64_text;
-use crate::log::error::LogCode;
 use crate::log::set::SetError;
 use crate::log::testing::*;
 use crate::trust_root::TrustRoot;
@@ -177,14 +177,14 @@ fn missing_parts_prove_nothing() {
     assert_eq!(judge(&unknown, Demand::Proof), Err(LogError::UnknownLog { id: "000000".to_owned() }));
     let missing =
         [LogError::NoProof, LogError::NoPromise, LogError::NoCheckpoint, LogError::NoEntry, judge(&unknown, Demand::Proof).unwrap_err()];
-    assert!(missing.iter().all(|error| error.code() == LogCode::Missing));
+    assert!(missing.iter().all(|error| error.code() == Code::LogMissing));
 }
 
 #[test]
 fn a_log_with_an_unknown_key_type_proves_nothing() {
     let mut root = trusted_root();
     root["tlogs"][0]["publicKey"]["keyDetails"] = json!("ML_DSA_65");
-    let logs = Logs::load(&TrustRoot::parse(root.to_string().as_bytes()).unwrap(), &SETS[0]());
+    let logs = Logs::load(&TrustRoot::parse(root.to_string().as_bytes()).unwrap().transparency_logs, &SETS[0]());
     let judged = |entry: &Value| {
         let entry = LogEntry::from_bundle(entry, Demand::Proof).unwrap();
         with_binding(|binding| entry.verify(&logs, &binding))
@@ -257,9 +257,9 @@ fn entries_are_counted_and_none_twice() {
     let repeated = read(&[entry_one(), entry_two(), entry_one()]).unwrap_err();
     assert_eq!(repeated.to_string(), "log entry 2: the entry occurs twice");
     let renumbered = edited(entry_one(), "/logIndex", json!("7"));
-    assert_eq!(read(&[entry_one(), renumbered]).unwrap_err().code(), LogCode::Malformed);
+    assert_eq!(read(&[entry_one(), renumbered]).unwrap_err().code(), Code::PayloadMalformed);
     let other_body = edited(entry_one(), "/canonicalizedBody", json!("AAAA"));
-    assert_eq!(read(&[entry_one(), other_body]).unwrap_err().code(), LogCode::Malformed);
+    assert_eq!(read(&[entry_one(), other_body]).unwrap_err().code(), Code::PayloadMalformed);
     let same_index = edited(entry_two(), "/logIndex", json!("1000"));
     assert!(read(&[entry_one(), same_index]).is_ok());
 }
@@ -273,6 +273,6 @@ fn every_entry_must_hold() {
     };
     assert_eq!(judged(&[entry_one(), entry_two()]).map(|found| found.len()), Ok(2));
     let wrong = edited(entry_two(), "/inclusionProof/hashes", json!([]));
-    assert_eq!(judged(&[entry_one(), wrong]), Err(LogCode::ProofInvalid));
-    assert_eq!(judged(&[]), Err(LogCode::Missing));
+    assert_eq!(judged(&[entry_one(), wrong]), Err(Code::LogProofInvalid));
+    assert_eq!(judged(&[]), Err(Code::LogMissing));
 }
