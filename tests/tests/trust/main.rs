@@ -12,8 +12,8 @@ use server::{Says, Server};
 use verimage::Code;
 use verimage::core::Timestamp;
 use verimage::trust::{
-    Client, FolderMirror, Origin, PUBLIC_GOOD_MIRROR, TrustError, TrustFolder, UpdateOptions, Updated, public_good, update, update_from,
-    updated,
+    Client, FolderMirror, Origin, PUBLIC_GOOD_MIRROR, TrustError, TrustFolder, UpdateOptions, Updated, of_mirror, public_good, update,
+    update_from,
 };
 
 /// A moment at which all metadata of the fixtures is fresh.
@@ -44,7 +44,7 @@ async fn follow(folder: &Path, name: &str) -> Result<Updated, TrustError> {
 async fn first_update(server: &Server, root: &str) -> Result<Updated, TrustError> {
     let folder = tempfile::tempdir().unwrap();
     let result = update(&options(folder.path(), &server.url, root)).await;
-    let kept = updated(&TrustFolder::new(folder.path()), &server.url).unwrap();
+    let kept = of_mirror(&TrustFolder::new(folder.path()), &server.url).unwrap();
     assert_eq!(kept.is_some(), result.is_ok(), "what was refused is not kept");
     result
 }
@@ -70,11 +70,11 @@ macro_rules! attacks {
 }
 
 attacks! {
-    wrong_hash: "wrong-hash" => MetadataInvalid, "hash mismatch";
+    wrong_hash: "wrong-hash" => MetadataInvalid, "sha256";
     wrong_length_longer: "wrong-length-longer" => MetadataInvalid, "as long as the metadata says";
-    wrong_length_shorter: "wrong-length-shorter" => MetadataInvalid, "length mismatch";
-    wrong_snapshot_hash: "wrong-snapshot-hash" => MetadataInvalid, "snapshot.json";
-    wrong_snapshot_version: "wrong-snapshot-version" => MetadataInvalid, "snapshot.json";
+    wrong_length_shorter: "wrong-length-shorter" => MetadataInvalid, "length 67";
+    wrong_snapshot_hash: "wrong-snapshot-hash" => MetadataInvalid, "snapshot.json: sha256";
+    wrong_snapshot_version: "wrong-snapshot-version" => MetadataInvalid, "snapshot version 5 does not match timestamp pin 3";
     missing_target_file: "missing-target-file" => StoreUnavailable, "not found";
     missing_target_entry: "missing-target-entry" => MetadataInvalid, "is not listed";
     target_is_no_trust_root: "target-is-no-trust-root" => MetadataInvalid, "no trust root";
@@ -126,7 +126,7 @@ async fn a_first_update_follows_the_rotations() {
     assert!(found.changed);
     assert_eq!(found.material.dated, time(NOW));
     assert_eq!(found.material.expires, Some(time("2030-01-08T00:00:00Z")));
-    assert_eq!(updated(&TrustFolder::new(folder.path()), &server.url).unwrap(), Some(found.material.clone()));
+    assert_eq!(of_mirror(&TrustFolder::new(folder.path()), &server.url).unwrap(), Some(found.material.clone()));
     assert_eq!(found.material.contents().unwrap().logs.len(), 2);
     let seen = server.seen();
     assert_eq!(seen[..6], ["/2.root.json", "/3.root.json", "/4.root.json", "/timestamp.json", "/3.snapshot.json", "/3.targets.json"]);
@@ -159,7 +159,7 @@ async fn a_newer_repository_is_taken_and_an_older_one_refused() {
         [("good", "timestamp"), ("rollback-snapshot", "snapshot (via timestamp)"), ("rollback-targets", "targets.json (via snapshot)")]
     {
         refused(follow(folder.path(), older).await, Code::RollbackDetected, words);
-        let kept = updated(&TrustFolder::new(folder.path()), "https://tuf.example").unwrap();
+        let kept = of_mirror(&TrustFolder::new(folder.path()), "https://tuf.example").unwrap();
         assert_eq!(kept.as_ref(), Some(&second.material), "{older}");
     }
     assert!(!follow(folder.path(), "newer").await.unwrap().changed);
@@ -186,8 +186,8 @@ async fn expired_metadata_is_refused_and_still_remembered() {
 async fn a_stale_root_is_used_and_said_to_be_stale() {
     let folder = tempfile::tempdir().unwrap();
     let material = follow(folder.path(), "good").await.unwrap().material;
-    assert!(!material.is_stale(time(NOW)));
-    assert!(material.is_stale(time("2030-01-08T00:00:00Z")));
+    assert_eq!(material.warning(time(NOW)), None);
+    assert_eq!(material.warning(time("2030-01-08T00:00:00Z")), Some(Code::MetadataExpired));
 }
 
 #[tokio::test]

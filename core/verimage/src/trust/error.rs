@@ -14,6 +14,12 @@ pub enum TrustError {
         /// What was seen.
         message: String,
     },
+    /// A mirror other than the public one is asked for the first time, and no root is given to begin with.
+    #[error("the mirror `{mirror}` needs root metadata to begin with")]
+    RootNeeded {
+        /// The mirror.
+        mirror: String,
+    },
     /// The options do not fit together.
     #[error("{0}")]
     Usage(String),
@@ -28,7 +34,7 @@ impl TrustError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Failed { code, .. } => code.as_str(),
-            Self::Usage(_) => "usage",
+            Self::RootNeeded { .. } | Self::Usage(_) => "usage",
         }
     }
 }

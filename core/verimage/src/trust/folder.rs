@@ -16,7 +16,7 @@ pub(crate) const PUBLIC_GOOD_FILE: &str = "sigstore-public-good.json";
 const MAX_STATE_BYTES: u64 = 32 << 20;
 
 /// A folder with one file for each mirror that was asked. The file is replaced in one step, so that readers need no lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustFolder(Option<PathBuf>);
 
 impl TrustFolder {

@@ -110,9 +110,14 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
+/// Whether a mirror is that of the public instance.
+pub(crate) fn is_public(mirror: &Url) -> bool {
+    address(PUBLIC_GOOD_MIRROR).is_ok_and(|public| public == *mirror)
+}
+
 /// The file that belongs to a mirror.
 pub(crate) fn file_name(mirror: &Url) -> String {
-    if address(PUBLIC_GOOD_MIRROR).is_ok_and(|public| public == *mirror) {
+    if is_public(mirror) {
         return PUBLIC_GOOD_FILE.to_owned();
     }
     let host = mirror.host_str().unwrap_or_default().replace(|symbol: char| !symbol.is_ascii_alphanumeric() && symbol != '.', "-");

@@ -32,6 +32,7 @@ mod update;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use verimage_core::Code;
 
 #[cfg(feature = "trust-update")]
 pub use client::{Client, Versions, verify_metadata};
@@ -41,7 +42,7 @@ pub use folder::TrustFolder;
 #[cfg(feature = "trust-update")]
 pub use mirror::{FolderMirror, Mirror};
 #[cfg(feature = "trust-update")]
-pub use update::{UpdateOptions, Updated, update, update_from, updated};
+pub use update::{UpdateOptions, Updated, of_mirror, update, update_from};
 
 /// The mirror of the public instance.
 pub const PUBLIC_GOOD_MIRROR: &str = "https://tuf-repo-cdn.sigstore.dev";
@@ -88,15 +89,20 @@ impl TrustMaterial {
     /// What it holds, for people.
     ///
     /// # Errors
-    /// [`Code::MetadataInvalid`](verimage_core::Code::MetadataInvalid) if it is no trust root.
+    /// [`Code::MetadataInvalid`] if it is no trust root.
     pub fn contents(&self) -> Result<Contents, TrustError> {
         Contents::read(&self.bytes)
     }
 
-    /// Whether the metadata that vouches for it has expired: a newer root may have been published, and an update is due.
-    /// It still verifies what it verified before.
-    pub fn is_stale(&self, now: Timestamp) -> bool {
-        self.expires.is_some_and(|expires| expires <= now)
+    /// What to warn of: [`Code::MetadataExpired`] once the metadata that vouches for it has expired. A newer root may have
+    /// been published, and an update is due; this one still verifies what it verified before.
+    pub fn warning(&self, now: Timestamp) -> Option<Code> {
+        self.expires.is_some_and(|expires| expires <= now).then_some(Code::MetadataExpired)
+    }
+
+    /// Whole days since [`dated`](Self::dated).
+    pub fn age_in_days(&self, now: Timestamp) -> u64 {
+        u64::try_from(now.duration_since(self.dated).as_hours() / 24).unwrap_or_default()
     }
 
     fn embedded() -> Self {
@@ -109,7 +115,7 @@ impl TrustMaterial {
 /// update, or none since the embedded one was made.
 ///
 /// # Errors
-/// [`Code::TrustStateUnreadable`](verimage_core::Code::TrustStateUnreadable) if there was an update and its file cannot
+/// [`Code::TrustStateUnreadable`] if there was an update and its file cannot
 /// be used. The embedded root never takes its place silently: it may hold what the update removed.
 pub fn public_good(folder: &TrustFolder) -> Result<TrustMaterial, TrustError> {
     let embedded = TrustMaterial::embedded();
@@ -127,8 +133,17 @@ mod tests {
         assert!(page.contains(&state::sha256(EMBEDDED)));
         assert_eq!(TrustMaterial::embedded().dated.to_string(), "2026-10-23T00:00:00Z");
         assert!(page.contains("as of 2026-10-23"));
+        assert_eq!(TrustMaterial::embedded().contents().unwrap().certificate_authorities.len(), 2);
         #[cfg(feature = "trust-update")]
         assert!(page.contains(&state::sha256(EMBEDDED_START)));
+    }
+
+    #[test]
+    fn age_is_counted_in_whole_days() {
+        let material = TrustMaterial::embedded();
+        let age = |text: &str| material.age_in_days(text.parse().unwrap());
+        assert_eq!((age("2026-10-23T23:59:59Z"), age("2026-10-24T00:00:00Z"), age("2027-10-23T00:00:00Z")), (0, 1, 365));
+        assert_eq!(age("2020-01-01T00:00:00Z"), 0, "a clock that is behind makes nothing younger than new");
     }
 
     #[test]

@@ -11,12 +11,16 @@ use verimage_core::Code;
 use verimage_registry::Proxy;
 
 use crate::trust::client::{Client, Versions};
+use crate::trust::folder::PUBLIC_GOOD_FILE;
 use crate::trust::http::HttpMirror;
-use crate::trust::mirror::{Mirror, address, file_name};
+use crate::trust::mirror::{Mirror, address, file_name, is_public};
 use crate::trust::state::{State, sha256};
-use crate::trust::{Contents, EMBEDDED, EMBEDDED_START, PUBLIC_GOOD_MIRROR, TRUSTED_ROOT, TrustError, TrustFolder, TrustMaterial};
+use crate::trust::{
+    Contents, EMBEDDED, EMBEDDED_START, PUBLIC_GOOD_MIRROR, TRUSTED_ROOT, TrustError, TrustFolder, TrustMaterial, public_good,
+};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+const NO_FOLDER: &str = "there is no folder to keep updates in; `$XDG_DATA_HOME` or `$HOME` names it";
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// What to update, from where, as of when.
@@ -75,18 +79,25 @@ pub async fn update_from(mirror: impl Mirror + 'static, options: &UpdateOptions)
     tokio::time::timeout(options.timeout, run(mirror, options)).await.map_err(late)?
 }
 
-/// The trust root that was fetched from a mirror; `None` if there was no update yet.
+/// The newest trust root of a mirror on this machine; `None` if it was never asked. That of the public mirror is
+/// [`public_good`].
 ///
 /// # Errors
 /// [`Code::TrustStateUnreadable`] if its file cannot be used.
-pub fn updated(folder: &TrustFolder, mirror: &str) -> Result<Option<TrustMaterial>, TrustError> {
-    folder.read(&file_name(&address(mirror)?))
+pub fn of_mirror(folder: &TrustFolder, mirror: &str) -> Result<Option<TrustMaterial>, TrustError> {
+    match file_name(&address(mirror)?).as_str() {
+        PUBLIC_GOOD_FILE => public_good(folder).map(Some),
+        name => folder.read(name),
+    }
 }
 
 async fn run(mirror: impl Mirror + 'static, options: &UpdateOptions) -> Result<Updated, TrustError> {
     let url = address(&options.mirror)?;
     let name = file_name(&url);
-    let folder = options.folder.path().ok_or_else(|| TrustError::Usage("there is no folder to keep updates in".to_owned()))?;
+    let folder = options.folder.path().ok_or_else(|| TrustError::Usage(NO_FOLDER.to_owned()))?;
+    if start_root(&url, options).is_none() && options.folder.state(&name)?.is_none() {
+        return Err(TrustError::RootNeeded { mirror: url.into() });
+    }
     fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
     let lock = lock(&folder.join(format!("{name}.lock"))).await?;
     let before = options.folder.state(&name)?;
@@ -122,16 +133,19 @@ fn begin(
         }
         return Ok((Client::resume(mirror, &state.metadata)?, state.start.clone()));
     }
-    let is_public = address(PUBLIC_GOOD_MIRROR).is_ok_and(|public| public == *url);
-    let root = options.root.as_deref().or_else(|| is_public.then_some(EMBEDDED_START));
-    let root = root.ok_or_else(|| TrustError::Usage(format!("the mirror `{url}` needs a root to begin with")))?;
+    let root = start_root(url, options).ok_or_else(|| TrustError::RootNeeded { mirror: url.to_string() })?;
     Ok((Client::new(mirror, root)?, sha256(root)))
+}
+
+/// The root to begin with: the one that the caller names, or for the public instance the embedded one.
+fn start_root<'a>(url: &Url, options: &'a UpdateOptions) -> Option<&'a [u8]> {
+    options.root.as_deref().or_else(|| is_public(url).then_some(EMBEDDED_START))
 }
 
 fn is_changed(before: Option<&State>, url: &Url, now: &str) -> bool {
     match before {
         Some(state) => state.trusted_root != now,
-        None => address(PUBLIC_GOOD_MIRROR).is_ok_and(|public| public != *url) || now.as_bytes() != EMBEDDED,
+        None => !is_public(url) || now.as_bytes() != EMBEDDED,
     }
 }
 
