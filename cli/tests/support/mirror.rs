@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 /// Serves the folder until the test ends. Returns its address.
@@ -20,7 +20,7 @@ pub(crate) fn serve_folder(folder: &Path) -> String {
     url
 }
 
-fn answer(stream: TcpStream, folder: &PathBuf) -> Option<()> {
+fn answer(stream: TcpStream, folder: &Path) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
     loop {

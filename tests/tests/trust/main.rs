@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use server::{Says, Server};
 use verimage::Code;
-use verimage::core::Timestamp;
+use verimage::core::{Timestamp, async_trait};
 use verimage::trust::{
-    Client, FolderMirror, Origin, PUBLIC_GOOD_MIRROR, TrustError, TrustFolder, UpdateOptions, Updated, of_mirror, public_good, update,
-    update_from,
+    Client, FolderMirror, Mirror, Origin, PUBLIC_GOOD_MIRROR, TrustError, TrustFolder, UpdateOptions, Updated, of_mirror, public_good,
+    update, update_from,
 };
 
 /// A moment at which all metadata of the fixtures is fresh.
@@ -304,6 +304,7 @@ async fn a_damaged_file_is_an_error() {
     let theirs = fs::read_dir(other.path()).unwrap().map(|entry| entry.unwrap().path());
     fs::copy(theirs.filter(|path| path.extension().is_some_and(|end| end == "json")).last().unwrap(), &file).unwrap();
     refused(update_from(mirror(), &public).await, Code::TrustStateUnreadable, "tuf.example");
+    assert_eq!(public_good(&TrustFolder::new(folder.path())).unwrap_err().code(), Code::TrustStateUnreadable.as_str());
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
     assert_eq!(public_good(&TrustFolder::new(folder.path())).unwrap_err().code(), Code::TrustStateUnreadable.as_str());
@@ -321,4 +322,48 @@ async fn updates_take_turns() {
     refused(update_from(mirror(), &waiting).await, Code::DeadlineExceeded, "120ms");
     drop(held);
     update_from(mirror(), &options(folder.path(), PUBLIC_GOOD_MIRROR, "good")).await.unwrap();
+}
+
+/// Gives more than it was asked for.
+struct Generous(FolderMirror);
+
+#[async_trait]
+impl Mirror for Generous {
+    async fn metadata(&self, name: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, TrustError> {
+        let padding = usize::try_from(max_bytes).unwrap();
+        let padded = |bytes: Vec<u8>| [bytes, vec![b' '; padding]].concat();
+        Ok(self.0.metadata(name, max_bytes).await?.map(padded))
+    }
+
+    async fn target(&self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, TrustError> {
+        self.0.target(path, max_bytes).await
+    }
+}
+
+#[tokio::test]
+async fn limits_hold_whoever_brings_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mirror = Generous(FolderMirror::new(fixture("good"), fixture("good").join("targets")));
+    let result = update_from(mirror, &options(folder.path(), "https://tuf.example", "good")).await;
+    refused(result, Code::LimitExceeded, "2.root.json is larger than 512000 bytes");
+    let big = tempfile::tempdir().unwrap();
+    fs::write(big.path().join("2.root.json"), vec![b' '; 512_001]).unwrap();
+    let result = update_from(FolderMirror::new(big.path(), big.path()), &options(folder.path(), "https://tuf.example", "good")).await;
+    refused(result, Code::LimitExceeded, "512000 bytes");
+}
+
+#[tokio::test]
+async fn proxies_are_used_for_others_and_not_for_this_machine() {
+    let proxy = Server::of(&fixture("good"));
+    let folder = tempfile::tempdir().unwrap();
+    let mut remote = options(folder.path(), "https://tuf.example", "good");
+    remote.proxy.https = Some(proxy.url.clone());
+    refused(update(&remote).await, Code::StoreUnavailable, "tuf.example");
+    assert_eq!(proxy.seen(), ["tuf.example:443"], "the proxy was asked to connect");
+    let local = Server::of(&fixture("good"));
+    let mut here = options(folder.path(), &local.url, "good");
+    here.proxy.https = Some(proxy.url.clone());
+    here.proxy.http = Some(proxy.url.clone());
+    update(&here).await.unwrap();
+    assert_eq!(proxy.seen().len(), 1);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -60,7 +60,7 @@ impl Server {
     }
 }
 
-fn answer(stream: TcpStream, folder: &PathBuf, exceptions: &[(&str, Says)], seen: &Mutex<Vec<String>>) -> Option<()> {
+fn answer(stream: TcpStream, folder: &Path, exceptions: &[(&str, Says)], seen: &Mutex<Vec<String>>) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
     loop {

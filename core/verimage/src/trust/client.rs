@@ -284,3 +284,46 @@ fn chain(error: &Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn file(path: &str) -> String {
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tuf").join(path)).unwrap()
+    }
+
+    /// What an update from the good repository keeps.
+    fn kept() -> BTreeMap<String, String> {
+        let files = ["good/3.root.json", "good/timestamp.json", "good/3.snapshot.json", "good/3.targets.json"];
+        KEPT.iter().zip(files).map(|(name, path)| ((*name).to_owned(), file(path))).collect()
+    }
+
+    #[test]
+    fn kept_metadata_is_checked_whatever_its_age() {
+        assert!(check(&kept()).is_ok());
+        for name in KEPT {
+            let mut known = kept();
+            known.remove(name);
+            assert_eq!(check(&known).unwrap_err().code(), "trust-state-unreadable", "without {name}");
+        }
+    }
+
+    #[test]
+    fn kept_metadata_that_does_not_verify_is_no_first_contact() {
+        for (name, path) in [
+            ("root.json", "good/1.root.json"),
+            ("timestamp.json", "timestamp-by-stranger/timestamp.json"),
+            ("timestamp.json", "newer/timestamp.json"),
+            ("snapshot.json", "newer/5.snapshot.json"),
+            ("targets.json", "targets-changed-after-signing/3.targets.json"),
+            ("targets.json", "newer/5.targets.json"),
+        ] {
+            let mut known = kept();
+            known.insert(name.to_owned(), file(path));
+            let error = check(&known).unwrap_err();
+            assert_eq!(error.code(), "trust-state-unreadable", "{path} as {name}");
+        }
+    }
+}

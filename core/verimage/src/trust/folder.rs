@@ -43,10 +43,10 @@ impl TrustFolder {
         self.0.as_deref()
     }
 
-    /// The trust root in one of its files; `None` if there is no such file.
-    pub(crate) fn read(&self, name: &str) -> Result<Option<TrustMaterial>, TrustError> {
+    /// The trust root of a mirror, from its file; `None` if there is no such file.
+    pub(crate) fn read(&self, name: &str, mirror: &str) -> Result<Option<TrustMaterial>, TrustError> {
         let Some(path) = self.path().map(|folder| folder.join(name)) else { return Ok(None) };
-        Ok(self.state(name)?.map(|state| TrustMaterial {
+        Ok(self.state(name, mirror)?.map(|state| TrustMaterial {
             origin: Origin::Updated { mirror: state.mirror, path },
             dated: state.updated,
             expires: Some(state.expires),
@@ -54,8 +54,8 @@ impl TrustFolder {
         }))
     }
 
-    /// What an earlier update left in one of its files.
-    pub(crate) fn state(&self, name: &str) -> Result<Option<State>, TrustError> {
+    /// What an earlier update from a mirror left in its file. The file of another mirror under this name is refused.
+    pub(crate) fn state(&self, name: &str, mirror: &str) -> Result<Option<State>, TrustError> {
         let Some(path) = self.path().map(|folder| folder.join(name)) else { return Ok(None) };
         let unreadable = |why: String| TrustError::new(Code::TrustStateUnreadable, format!("{}: {why}", path.display()));
         let file = match File::open(&path) {
@@ -68,6 +68,10 @@ impl TrustFolder {
         if bytes.len() as u64 > MAX_STATE_BYTES {
             return Err(unreadable(format!("it is larger than {MAX_STATE_BYTES} bytes")));
         }
-        State::read(&bytes).map(Some).map_err(unreadable)
+        let state = State::read(&bytes).map_err(unreadable)?;
+        if state.mirror != mirror {
+            return Err(unreadable(format!("it is of the mirror `{}`", state.mirror)));
+        }
+        Ok(Some(state))
     }
 }

@@ -46,6 +46,8 @@ pub use update::{UpdateOptions, Updated, of_mirror, update, update_from};
 
 /// The mirror of the public instance.
 pub const PUBLIC_GOOD_MIRROR: &str = "https://tuf-repo-cdn.sigstore.dev";
+/// The same, as it is kept.
+const PUBLIC_GOOD_ADDRESS: &str = "https://tuf-repo-cdn.sigstore.dev/";
 /// The target that holds a trust root.
 pub const TRUSTED_ROOT: &str = "trusted_root.json";
 
@@ -119,7 +121,7 @@ impl TrustMaterial {
 /// be used. The embedded root never takes its place silently: it may hold what the update removed.
 pub fn public_good(folder: &TrustFolder) -> Result<TrustMaterial, TrustError> {
     let embedded = TrustMaterial::embedded();
-    let updated = folder.read(folder::PUBLIC_GOOD_FILE)?.filter(|updated| updated.dated >= embedded.dated);
+    let updated = folder.read(folder::PUBLIC_GOOD_FILE, PUBLIC_GOOD_ADDRESS)?.filter(|updated| updated.dated >= embedded.dated);
     Ok(updated.unwrap_or(embedded))
 }
 

@@ -76,6 +76,7 @@ impl State {
     }
 }
 
+#[cfg(any(test, feature = "trust-update"))]
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }

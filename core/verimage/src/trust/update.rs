@@ -11,7 +11,6 @@ use verimage_core::Code;
 use verimage_registry::Proxy;
 
 use crate::trust::client::{Client, Versions};
-use crate::trust::folder::PUBLIC_GOOD_FILE;
 use crate::trust::http::HttpMirror;
 use crate::trust::mirror::{Mirror, address, file_name, is_public};
 use crate::trust::state::{State, sha256};
@@ -85,22 +84,20 @@ pub async fn update_from(mirror: impl Mirror + 'static, options: &UpdateOptions)
 /// # Errors
 /// [`Code::TrustStateUnreadable`] if its file cannot be used.
 pub fn of_mirror(folder: &TrustFolder, mirror: &str) -> Result<Option<TrustMaterial>, TrustError> {
-    match file_name(&address(mirror)?).as_str() {
-        PUBLIC_GOOD_FILE => public_good(folder).map(Some),
-        name => folder.read(name),
-    }
+    let url = address(mirror)?;
+    if is_public(&url) { public_good(folder).map(Some) } else { folder.read(&file_name(&url), url.as_str()) }
 }
 
 async fn run(mirror: impl Mirror + 'static, options: &UpdateOptions) -> Result<Updated, TrustError> {
     let url = address(&options.mirror)?;
     let name = file_name(&url);
     let folder = options.folder.path().ok_or_else(|| TrustError::Usage(NO_FOLDER.to_owned()))?;
-    if start_root(&url, options).is_none() && options.folder.state(&name)?.is_none() {
+    if start_root(&url, options).is_none() && options.folder.state(&name, url.as_str())?.is_none() {
         return Err(TrustError::RootNeeded { mirror: url.into() });
     }
     fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
     let lock = lock(&folder.join(format!("{name}.lock"))).await?;
-    let before = options.folder.state(&name)?;
+    let before = options.folder.state(&name, url.as_str())?;
     let (mut client, start) = begin(mirror, &url, before.as_ref(), options)?;
     client.refresh(options.now).await?;
     let target = client.target(TRUSTED_ROOT, options.now).await?;
@@ -108,10 +105,10 @@ async fn run(mirror: impl Mirror + 'static, options: &UpdateOptions) -> Result<U
     let trusted_root = String::from_utf8(target).map_err(|_| TrustError::new(Code::MetadataInvalid, "the trust root is not UTF-8"))?;
     let changed = is_changed(before.as_ref(), &url, &trusted_root);
     let metadata = client.kept()?;
-    let state = State { mirror: url.into(), start, updated: options.now, expires: client.expires(), trusted_root, metadata };
+    let state = State { mirror: url.to_string(), start, updated: options.now, expires: client.expires(), trusted_root, metadata };
     write(folder, &name, state)?;
     drop(lock);
-    let material = options.folder.read(&name)?;
+    let material = options.folder.read(&name, url.as_str())?;
     let material = material.ok_or_else(|| TrustError::new(Code::TrustStateUnreadable, format!("`{name}` is gone again")))?;
     Ok(Updated { material, versions: client.versions(), changed })
 }
@@ -124,9 +121,6 @@ fn begin(
     options: &UpdateOptions,
 ) -> Result<(Client, String), TrustError> {
     if let Some(state) = before {
-        if state.mirror != url.as_str() {
-            return Err(TrustError::new(Code::TrustStateUnreadable, format!("the kept file is of the mirror `{}`", state.mirror)));
-        }
         if options.root.as_ref().is_some_and(|root| sha256(root) != state.start) {
             let name = file_name(url);
             return Err(TrustError::Usage(format!("the first update began with another root; remove `{name}` to begin anew")));
