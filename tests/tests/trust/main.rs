@@ -201,7 +201,7 @@ async fn a_target_name_cannot_leave_the_folder() {
     let root = fs::read(fixture("good").join("1.root.json")).unwrap();
     let mut client = Client::new(FolderMirror::new(fixture("good"), fixture("good").join("targets")), &root).unwrap();
     client.refresh(time(NOW)).await.unwrap();
-    for name in ["../3.root.json", "/etc/passwd", "a/../../3.root.json", "..", "", "a//b", "a\\b", "%2e%2e/a", "a\0"] {
+    for name in ["../3.root.json", "/etc/passwd", "a/../../3.root.json", "..", "", "a//b", "a\\b", "a\0"] {
         assert_eq!(client.target(name, time(NOW)).await.unwrap_err().code(), "usage", "{name}");
     }
 }

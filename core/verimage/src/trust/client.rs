@@ -11,7 +11,7 @@ use sigstore_tuf::transport::FetchFuture;
 use sigstore_tuf::{Error, Metadata, MetadataStore, Repository, Role, Root, Snapshot, Targets, TrustedMetadataSet, Updater, UpdaterConfig};
 use verimage_core::Code;
 
-use crate::trust::mirror::{Mirror, is_plain, too_large};
+use crate::trust::mirror::{Mirror, is_metadata_name, is_target_path, too_large};
 use crate::trust::{TrustError, provider};
 
 const MAX_ROOT_BYTES: u64 = 512_000;
@@ -81,7 +81,7 @@ impl Client {
     /// # Errors
     /// [`Code::MetadataInvalid`] if it is not listed or is not what was listed, and whatever fails on the way.
     pub async fn target(&mut self, name: &str, now: Timestamp) -> Result<Vec<u8>, TrustError> {
-        if !name.split('/').all(|part| is_plain(part, b"")) {
+        if !is_target_path(name) {
             return Err(TrustError::Usage(format!("`{}` is no name of a target", name.escape_debug())));
         }
         let invalid = |why: &str| TrustError::new(Code::MetadataInvalid, format!("the target `{name}` {why}"));
@@ -193,7 +193,7 @@ impl<M: Mirror> Guarded<M> {
     }
 
     async fn metadata(&self, name: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, TrustError> {
-        if !is_plain(name, b"%") {
+        if !is_metadata_name(name) {
             return Err(TrustError::new(Code::MetadataInvalid, format!("the metadata names a file `{}`", name.escape_debug())));
         }
         let bytes = bounded(self.mirror.metadata(name, max_bytes).await?, name, max_bytes)?;
@@ -205,7 +205,7 @@ impl<M: Mirror> Guarded<M> {
     }
 
     async fn target(&self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, TrustError> {
-        if !path.split('/').all(|part| is_plain(part, b"")) {
+        if !is_target_path(path) {
             return Err(TrustError::new(Code::MetadataInvalid, format!("the metadata names a file `{}`", path.escape_debug())));
         }
         match self.mirror.target(path, max_bytes).await.and_then(|bytes| bounded(bytes, path, max_bytes)) {

@@ -39,48 +39,50 @@ impl HttpMirror {
         Ok(Self { base, client: builder.build().map_err(unusable)? })
     }
 
-    async fn get(&self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, TrustError> {
-        let failed = |why: String| TrustError::new(Code::StoreUnavailable, format!("{}{path}: {why}", self.base));
-        let url = self.base.join(path).map_err(|error| failed(error.to_string()))?;
+    async fn get(&self, url: Url, max_bytes: u64) -> Result<Option<Vec<u8>>, TrustError> {
+        let place = url.to_string();
+        let failed = |why: String| TrustError::new(Code::StoreUnavailable, format!("{place}: {why}"));
         let answer = self.client.get(url).send().await.map_err(|error| failed(root_cause(&error)))?;
         match answer.status() {
-            StatusCode::OK => self.body(answer, path, max_bytes).await.map(Some),
+            StatusCode::OK => body(answer, &place, max_bytes).await.map(Some),
             // Object stores say `forbidden` where nothing is.
             StatusCode::NOT_FOUND | StatusCode::FORBIDDEN | StatusCode::GONE => Ok(None),
-            StatusCode::TOO_MANY_REQUESTS => {
-                Err(TrustError::new(Code::StoreRateLimited, format!("{}{path}: asks to come back later", self.base)))
-            }
+            StatusCode::TOO_MANY_REQUESTS => Err(TrustError::new(Code::StoreRateLimited, format!("{place}: asks to come back later"))),
             other => Err(failed(format!("answered with status {}", other.as_u16()))),
         }
-    }
-
-    /// Reads a body, and no more of it than allowed.
-    async fn body(&self, mut answer: Response, path: &str, max_bytes: u64) -> Result<Vec<u8>, TrustError> {
-        let place = format!("{}{path}", self.base);
-        if answer.content_length().is_some_and(|announced| announced > max_bytes) {
-            return Err(too_large(&place, max_bytes));
-        }
-        let mut body = Vec::new();
-        let broken = |error: reqwest::Error| TrustError::new(Code::StoreUnavailable, format!("{place}: {}", root_cause(&error)));
-        while let Some(chunk) = answer.chunk().await.map_err(broken)? {
-            if (body.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
-                return Err(too_large(&place, max_bytes));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
     }
 }
 
 #[async_trait]
 impl Mirror for HttpMirror {
     async fn metadata(&self, name: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, TrustError> {
-        self.get(name, max_bytes).await
+        let url = self.base.join(name).map_err(|error| TrustError::Usage(format!("`{name}`: {error}")))?;
+        self.get(url, max_bytes).await
     }
 
     async fn target(&self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, TrustError> {
-        self.get(&format!("targets/{path}"), max_bytes).await
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("targets").extend(path.split('/'));
+        }
+        self.get(url, max_bytes).await
     }
+}
+
+/// Reads a body, and no more of it than allowed.
+async fn body(mut answer: Response, place: &str, max_bytes: u64) -> Result<Vec<u8>, TrustError> {
+    if answer.content_length().is_some_and(|announced| announced > max_bytes) {
+        return Err(too_large(place, max_bytes));
+    }
+    let mut body = Vec::new();
+    let broken = |error: reqwest::Error| TrustError::new(Code::StoreUnavailable, format!("{place}: {}", root_cause(&error)));
+    while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+        if (body.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
+            return Err(too_large(place, max_bytes));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// Few redirects; none to a weaker scheme, and none that leads a public mirror's client to an address of its own network.

@@ -72,10 +72,16 @@ pub(crate) fn too_large(place: &str, max_bytes: u64) -> TrustError {
     TrustError::new(Code::LimitExceeded, format!("{place} is larger than {max_bytes} bytes"))
 }
 
-/// Whether a name that remote data may have chosen stays inside its folder and keeps its meaning in a URL.
-pub(crate) fn is_plain(name: &str, extra: &[u8]) -> bool {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || extra.contains(&byte);
-    name.bytes().all(known) && !matches!(name, "" | "." | "..")
+/// Whether the name of a metadata file, of which roles chose a part, stays inside its folder and keeps its meaning in a
+/// URL. The client has written everything else as `%` and two digits.
+pub(crate) fn is_metadata_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)) && !matches!(name, "" | "." | "..")
+}
+
+/// Whether the path of a target stays inside its folder.
+pub(crate) fn is_target_path(path: &str) -> bool {
+    let steers = |symbol: char| symbol.is_control() || matches!(symbol, '\\' | ':');
+    path.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains(steers))
 }
 
 /// The address of a mirror, ending with a slash.
@@ -156,12 +162,14 @@ mod tests {
             .map(name);
         let different: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(different.len(), names.len());
-        assert!(names.iter().all(|name| is_plain(name, b"") && name != PUBLIC_GOOD_FILE), "{names:?}");
+        assert!(names.iter().all(|name| is_metadata_name(name) && name != PUBLIC_GOOD_FILE), "{names:?}");
     }
 
     #[test]
     fn names_stay_in_their_folder() {
-        assert!(["1.root.json", "1...%2Fa.json", "a.%C3%B6.json"].iter().all(|name| is_plain(name, b"%")));
-        assert!(["", ".", "..", "../a", "a/b", "a\\b", "/a", "a?b", "a#b", "ö", "a:b", "a\0b"].iter().all(|name| !is_plain(name, b"%")));
+        assert!(["1.root.json", "1...%2Fa.json", "a.%C3%B6.json"].iter().all(|name| is_metadata_name(name)));
+        assert!(["a", "a/b c", "ö", "%2e%2e", "...", "a?b#c"].iter().all(|path| is_target_path(path)));
+        assert!(["", ".", "..", "../a", "a/../b", "/a", "a/", "a//b", "a\\b", "C:a", "a\0b"].iter().all(|path| !is_target_path(path)));
+        assert!(["", ".", "..", "../a", "a/b", "a\\b", "/a", "a?b", "a#b", "ö", "a:b", "a\0b"].iter().all(|name| !is_metadata_name(name)));
     }
 }
