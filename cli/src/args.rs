@@ -3,6 +3,8 @@
 // The comments of arguments are their help texts, in which brackets mean what they mean on command lines.
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
+mod trust;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +13,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use verimage::core::Timestamp;
 use verimage::{ImageRef, ImageSource, Platform};
+
+pub(crate) use trust::{ShowArguments, TrustCommand, TrustFormat, UpdateArguments};
 
 /// Judges container images: may this image run under this policy, and which digest exactly?
 #[derive(Debug, Parser)]
@@ -47,6 +51,9 @@ pub(crate) enum Command {
     /// Begin, check and explain policies
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Keep the sigstore trust root up to date, and show it
+    #[command(subcommand)]
+    Trust(TrustCommand),
     /// List the failure codes with their meaning and remedy
     #[command(after_help = CODES_EXAMPLES)]
     Codes(CodesArguments),

@@ -4,7 +4,8 @@ use std::io;
 use std::process::ExitCode;
 
 use verimage::core::{StoreError, StoreErrorKind};
-use verimage::{Code, Error, PolicyError, SourceError};
+use verimage::trust::TrustError;
+use verimage::{Code, CodeClass, Error, PolicyError, SourceError};
 
 /// How the process ends: a contract with every script that calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +38,7 @@ pub(crate) enum Failure {
     Usage { message: String, notes: Vec<String>, hint: Option<String> },
     /// The policy cannot be used; `text` is what was loaded, if it is there to be shown.
     Policy { error: Box<PolicyError>, text: Option<String> },
-    /// What was asked for could not be found out.
+    /// What was asked for could not be found out, or what was found is refused.
     Unknown { code: Code, message: String, hint: String },
     /// The answer could not be written.
     Output(io::Error),
@@ -83,6 +84,7 @@ impl Failure {
 
     pub(crate) fn exit(&self) -> Exit {
         match self {
+            Self::Unknown { code, .. } if code.class() == CodeClass::Deny => Exit::Denied,
             Self::Unknown { .. } => Exit::Inconclusive,
             Self::Usage { .. } | Self::Policy { .. } | Self::Output(_) => Exit::Usage,
         }
@@ -102,6 +104,17 @@ impl From<Error> for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+impl From<TrustError> for Failure {
+    fn from(error: TrustError) -> Self {
+        let message = error.to_string();
+        match error {
+            TrustError::Failed { code, .. } => Self::Unknown { code, message, hint: code.remedy().to_owned() },
+            TrustError::RootNeeded { .. } => Self::usage_with_hint(message, "give it with `--root FILE`, from a source that you trust"),
+            _ => Self::usage(message),
+        }
     }
 }
 

@@ -5,12 +5,13 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use verimage::core::Repository;
+use verimage::trust::TrustFolder;
 use verimage::{ImageRef, ImageSource, QuickPolicy, Replayed, Request};
 
 use crate::args::{
     Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ExplainArguments, Format, ImageArgument, InitArguments,
     InspectArguments, OneImage, PolicyArguments, PolicyCommand, ResolveArguments, SchemaArguments, TransportArguments,
-    TriangulateArguments, VerdictFormat, VerifyArguments,
+    TriangulateArguments, TrustCommand, VerdictFormat, VerifyArguments,
 };
 use crate::failure::Failure;
 use crate::policy_search;
@@ -24,6 +25,8 @@ pub(crate) struct Environment {
     pub(crate) cosign_repository: Option<String>,
     /// `$XDG_CONFIG_HOME`, or `.config` in `$HOME`.
     pub(crate) config_directory: Option<PathBuf>,
+    /// Where updated trust roots are.
+    pub(crate) trust_folder: TrustFolder,
 }
 
 impl Environment {
@@ -33,6 +36,7 @@ impl Environment {
             policy: variable("VERIMAGE_POLICY").map(PathBuf::from),
             cosign_repository: variable("COSIGN_REPOSITORY").map(|value| value.to_string_lossy().into_owned()),
             config_directory: policy_search::config_directory(variable("XDG_CONFIG_HOME"), variable("HOME")),
+            trust_folder: TrustFolder::of_user(),
         }
     }
 }
@@ -49,6 +53,7 @@ pub(crate) enum Plan {
     Check { policy: PathBuf, format: Format },
     Explain { image: ImageRef, policy: PolicyChoice, format: Format },
     Schema(SchemaArguments),
+    Trust { command: TrustCommand, folder: TrustFolder },
     Codes(CodesArguments),
     Completions(CompletionsArguments),
 }
@@ -135,6 +140,7 @@ impl Plan {
                 Ok(Self::Explain { image, policy: policy_choice(policy, environment)?, format })
             }
             Command::Policy(PolicyCommand::Schema(arguments)) => Ok(Self::Schema(arguments)),
+            Command::Trust(command) => Ok(Self::Trust { command, folder: environment.trust_folder.clone() }),
             Command::Codes(arguments) => Ok(Self::Codes(arguments)),
             Command::Completions(arguments) => Ok(Self::Completions(arguments)),
         }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use support::mirror::serve_folder;
 use support::registry::{Mood, serve};
 use support::{Case, check_all, compare, run, transcribe, workspace};
 
@@ -146,6 +147,13 @@ fn commands_say_what_their_snapshots_say() {
         "policy-explain-ambiguous" "policy explain twins.example/aba --policy cli/tests/fixtures/several-rules.yaml";
         "policy-explain-no-match" "policy explain nginx --policy tests/fixtures/cosign/cases/p256/policy.yaml";
         "policy-explain-short-form" "policy explain nginx --key tests/fixtures/cosign/keys/p256.pub --signature-repository registry.example/signatures";
+        "trust-show" "trust show --at 2026-12-01T00:00:00Z";
+        "trust-show-json" "trust show --at 2026-12-01T00:00:00Z --format json";
+        "trust-show-never-asked" "trust show --mirror https://tuf.example";
+        "trust-update-no-root" "trust update --mirror https://tuf.example";
+        "trust-update-plain-http" "trust update --mirror http://tuf.example";
+        "trust-update-root-not-there" "trust update --mirror https://tuf.example --root nowhere.json";
+        "trust-update-nowhere" "trust update --mirror https://tuf.example" ["HOME" ""];
         "codes" "codes";
         "codes-json" "codes --format json";
         "codes-markdown" "codes --format markdown";
@@ -163,6 +171,7 @@ fn commands_say_what_their_snapshots_say() {
         "help-policy" "policy --help";
         "help-policy-init" "policy init --help";
         "help-inspect" "inspect --help";
+        "help-trust-update" "trust update --help";
     }, &REGISTRY);
 }
 
@@ -242,6 +251,43 @@ fn the_shared_cases_come_out_as_expected() {
         }
     }
     assert!(failures.is_empty() && cases > 100, "{cases} cases\n{}", failures.join("\n"));
+}
+
+#[test]
+fn a_trust_root_is_fetched_kept_and_shown() {
+    let (folder, mirror) = (scratch("trust"), serve_folder(&workspace().join("tests/fixtures/tuf/good")));
+    let home = [("XDG_DATA_HOME", folder.to_str().unwrap())];
+    let root = "tests/fixtures/tuf/good/1.root.json";
+    let update = |more: &[&str]| run(&[&["trust", "update", "--mirror", &mirror], more].concat(), &home);
+    let show = |more: &[&str]| run(&[&["trust", "show", "--mirror", &mirror], more].concat(), &home);
+
+    let first = update(&["--root", root, "--at", "2030-01-02T00:00:00Z"]);
+    let said = String::from_utf8(first.stdout).unwrap();
+    assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
+    assert!(said.contains("has a new trust root") && said.contains("root 3, timestamp 3, snapshot 3, targets 3"), "{said}");
+    let again = update(&["--at", "2030-01-03T00:00:00Z", "--format", "json"]);
+    let report: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!((report["changed"].as_bool(), report["dated"].as_str()), (Some(false), Some("2030-01-03T00:00:00Z")));
+
+    let stale = show(&["--at", "2030-02-02T00:00:00Z", "--format", "json"]);
+    let shown: Value = serde_json::from_slice(&stale.stdout).unwrap();
+    assert_eq!((shown["origin"].as_str(), shown["ageInDays"].as_u64()), (Some("updated"), Some(30)));
+    assert_eq!((shown["expires"].as_str(), shown["warning"].as_str()), (Some("2030-01-08T00:00:00Z"), Some("metadata-expired")));
+    let text = String::from_utf8(show(&["--at", "2030-02-02T00:00:00Z"]).stdout).unwrap();
+    assert!(text.contains("30 days old") && text.contains("warning:  metadata-expired"), "{text}");
+    let published = fs::read(workspace().join("core/verimage/data/trusted_root.json")).unwrap();
+    assert!(show(&["--format", "trusted-root"]).stdout == published, "the file is given as it was published");
+
+    let late = update(&["--at", "2031-06-01T00:00:00Z"]);
+    assert_eq!(late.status.code(), Some(1), "old metadata is refused");
+    assert!(String::from_utf8_lossy(&late.stderr).contains("error: metadata-expired: "));
+    let file = PathBuf::from(shown["path"].as_str().unwrap());
+    fs::write(&file, "{}").unwrap();
+    for damaged in [show(&[]), update(&["--at", "2030-01-03T00:00:00Z"])] {
+        assert_eq!(damaged.status.code(), Some(3), "it could not be found out");
+        let complaint = String::from_utf8_lossy(&damaged.stderr).into_owned();
+        assert!(complaint.contains("error: trust-state-unreadable: ") && complaint.contains(file.to_str().unwrap()), "{complaint}");
+    }
 }
 
 fn scratch(name: &str) -> PathBuf {
@@ -379,8 +425,18 @@ fn a_reader_that_leaves_changes_no_exit_code() {
 /// Every example of every `--help` that needs nothing but this repository is run.
 #[test]
 fn the_examples_of_the_help_work() {
-    let commands =
-        ["verify", "resolve", "triangulate", "inspect", "policy init", "policy check", "policy explain", "policy schema", "codes"];
+    let commands = [
+        "verify",
+        "resolve",
+        "triangulate",
+        "inspect",
+        "policy init",
+        "policy check",
+        "policy explain",
+        "policy schema",
+        "trust show",
+        "codes",
+    ];
     for command in commands {
         let help = run(&[&command.split(' ').collect::<Vec<_>>()[..], &["--help"]].concat(), &[]).stdout;
         let help = String::from_utf8(help).unwrap().replace("\\\n", " ");

@@ -9,6 +9,7 @@ mod policy;
 mod reference;
 mod timestamp;
 mod transparency;
+mod tuf;
 mod x509;
 
 use std::collections::HashMap;
@@ -108,6 +109,8 @@ impl Runner {
             "canonical-json-rfc8785" => canonical::json(case),
             "merkle-inclusion" | "merkle-consistency" => transparency::merkle(case),
             "rfc3161-token" => timestamp::token(case),
+            "tuf-client" => tuf::client(case),
+            "tuf-metadata-signature" => tuf::metadata_signature(case),
             "x509-path" => x509::path_of(case),
             other => Ok(Answer::unsupported(other)),
         }

@@ -20,7 +20,7 @@ impl RegistryConfig {
     pub fn from_environment() -> Result<Self, ConfigError> {
         let home = directory("HOME");
         let user = user_directory(home.as_deref());
-        let mut config = Self { proxy: proxy(), ..Self::default() };
+        let mut config = Self { proxy: Proxy::from_environment(), ..Self::default() };
         config.auth_files = auth_files(home.as_deref(), user.as_deref());
         config.registries_conf = registries_conf(user.as_deref())?;
         let system = ["/etc/containers/certs.d", "/etc/docker/certs.d"].map(PathBuf::from);
@@ -82,11 +82,15 @@ fn fragments(directory: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     Ok(files)
 }
 
-fn proxy() -> Proxy {
-    let either = |upper: &str| variable(&upper.to_ascii_lowercase()).or_else(|| variable(upper));
-    // A web server sets HTTP_PROXY from a visitor's `Proxy:` header (CVE-2016-5385, "httpoxy").
-    let http = if env::var_os("REQUEST_METHOD").is_some() { variable("http_proxy") } else { either("HTTP_PROXY") };
-    let all = either("ALL_PROXY");
-    let except = either("NO_PROXY").unwrap_or_default();
-    Proxy { http: http.or_else(|| all.clone()), https: either("HTTPS_PROXY").or(all), except }
+impl Proxy {
+    /// The proxies of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either case.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        let either = |upper: &str| variable(&upper.to_ascii_lowercase()).or_else(|| variable(upper));
+        // A web server sets HTTP_PROXY from a visitor's `Proxy:` header (CVE-2016-5385, "httpoxy").
+        let http = if env::var_os("REQUEST_METHOD").is_some() { variable("http_proxy") } else { either("HTTP_PROXY") };
+        let all = either("ALL_PROXY");
+        let except = either("NO_PROXY").unwrap_or_default();
+        Self { http: http.or_else(|| all.clone()), https: either("HTTPS_PROXY").or(all), except }
+    }
 }

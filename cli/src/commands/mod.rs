@@ -9,11 +9,13 @@ mod load;
 mod policy;
 mod resolve;
 mod triangulate;
+mod trust;
 mod verify;
 
 pub(crate) use inspect::{Attachment, Bundle, Finding, Inspection, Layer, Payload, Referrer, Referrers};
 pub(crate) use load::COMMAND_LINE;
 pub(crate) use policy::{Explanation, Fate, RuleFate, Summary};
+pub(crate) use trust::{Report, Shown};
 
 use crate::failure::{Exit, Failure};
 use crate::output::Console;
@@ -30,6 +32,7 @@ pub(crate) async fn run(plan: Plan, console: &mut Console) -> Result<Exit, Failu
         Plan::Check { policy, format } => policy::check(&policy, format, console),
         Plan::Explain { image, policy, format } => policy::explain(image, &policy, format, console),
         Plan::Schema(arguments) => policy::schema(&arguments, console),
+        Plan::Trust { command, folder } => trust::run(command, folder, console).await,
         Plan::Codes(arguments) => codes::run(&arguments, console),
         Plan::Completions(arguments) => completions::run(&arguments, console),
     }

@@ -1,5 +1,6 @@
 //! Runs the binary, and compares what it says with a file.
 
+pub(crate) mod mirror;
 pub(crate) mod registry;
 
 use std::collections::BTreeSet;

@@ -82,10 +82,14 @@ codes! {
     SctInvalid "sct-invalid" Deny 66 "A certificate transparency log's promise is wrong." "Check that the trusted root is current; if it is, the certificate was tampered with.";
     AttestationConditionFailed "attestation-condition-failed" Deny 68 "An attestation is sound, but does not say what the policy demands." "The detail names the condition and what was found.";
     ThresholdNotMet "threshold-not-met" Deny 70 "Fewer distinct signers than demanded." "Have another signer sign; equal keys count once.";
+    MetadataInvalid "metadata-invalid" Deny 74 "Metadata of the trust root is not well formed, not signed as its root demands, or does not fit together." "Try again; if it stays, do not trust the mirror, and compare with another one.";
+    MetadataExpired "metadata-expired" Deny 75 "Metadata of the trust root is past its expiry." "Check the clock; then find out why the mirror holds old metadata, or name another one.";
+    RollbackDetected "rollback-detected" Deny 76 "The mirror offers older metadata than it did before." "Do not trust the mirror; name another one.";
     ImageNotFound "image-not-found" Inconclusive 80 "The image is not at its place." "Check the reference, and that the image was pushed.";
     StoreUnavailable "store-unavailable" Inconclusive 82 "A place could not be reached, or its answer could not be used." "Check the address, the network and the certificates, then try again.";
     StoreRateLimited "store-rate-limited" Inconclusive 83 "A registry asks to come back later." "Wait, or sign in for a higher quota.";
     StoreUnauthorized "store-unauthorized" Inconclusive 84 "A registry refused the credentials, or there were none." "Sign in to the registry, or pass its credentials.";
+    TrustStateUnreadable "trust-state-unreadable" Inconclusive 85 "What was kept of an earlier update of the trust root cannot be read." "Restore the file, or remove it and run `verimage trust update`; removing it forgets which versions were seen.";
     LimitExceeded "limit-exceeded" Inconclusive 86 "More bytes, signatures or rounds than allowed." "Look at who wrote to the repository; raise the limit only if the size is right.";
     DeadlineExceeded "deadline-exceeded" Inconclusive 87 "The time allowed was over before the answer was known." "Raise the timeout, or look for what is slow.";
     PolicyNoMatch "policy-no-match" Deny 90 "No rule of the policy matches the image." "Add a rule for the image, or set `unmatched`.";

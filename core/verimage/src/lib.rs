@@ -8,6 +8,7 @@ mod material;
 mod quick;
 mod router;
 mod source;
+pub mod trust;
 
 pub use engine::{Builder, Replayed, Request, Verification, Verimage};
 pub use error::Error;
