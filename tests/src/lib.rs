@@ -2,6 +2,7 @@
 //!
 //! It calls the product's public interfaces and decides nothing itself. The grammar of the cases is the corpus's own.
 
+pub mod bundle;
 mod canonical;
 mod cosign;
 mod crypto;
@@ -103,6 +104,7 @@ impl Runner {
                 crypto::signature_verify(case, &vectors)
             }
             "reference-parse-raw" | "reference-parse-normalized" | "reference-parse-any" => reference::parse(case),
+            "sigstore-bundle" => bundle::bundle(case),
             "cosign-payload" => cosign::payload(case),
             "cosign-manifest" => cosign::manifest(case),
             "policy-parse" => policy::parse(case),

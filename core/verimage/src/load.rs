@@ -6,18 +6,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use verimage_core::policy::{Backend, Compiler, PolicyDocument, read_config};
+use verimage_core::policy::{Anchor, AnchorRoot, Backend, Compiler, PolicyDocument, read_config};
 use verimage_core::{Code, Policy, PolicyError};
 use verimage_crypto::CryptoSet;
 use verimage_import::{Document, MAX_POLICY_BYTES, PolicyFormat};
 
 use crate::material::{self, FolderMaterial, MaterialSource};
+use crate::trust::{self, TrustFolder};
 
 /// Loads policies: reads the text, recognises the format, resolves the keys, builds the verifiers.
 #[derive(Debug)]
 pub struct PolicyLoader {
     backends: Vec<Arc<dyn Backend>>,
+    trust: TrustFolder,
 }
+
+/// The trusted root of sigstore's public instance, which policies may name without defining it.
+const PUBLIC_GOOD: &str = "sigstore-public-good";
 
 impl Default for PolicyLoader {
     fn default() -> Self {
@@ -33,7 +38,13 @@ impl PolicyLoader {
 
     /// A loader with every scheme of this build, judging with `crypto`.
     pub fn with_crypto(crypto: CryptoSet) -> Self {
-        Self { backends: backends(crypto) }
+        Self { backends: backends(crypto), trust: TrustFolder::of_user() }
+    }
+
+    /// Takes the public instance's trusted root from this folder, where it was updated; by default from the user's.
+    #[must_use]
+    pub fn trust_folder(self, trust: TrustFolder) -> Self {
+        Self { trust, ..self }
     }
 
     /// Adds a scheme of your own.
@@ -92,7 +103,9 @@ impl PolicyLoader {
         refuse_nulls(document.value(), &mut String::new())?;
         let native: PolicyDocument = read_config(document.value(), "")?;
         let anchors = material::resolve(&native, material)?;
-        Compiler::new(&self.backends).compile(&native, anchors, source, text.as_bytes())
+        let trust = self.trust.clone();
+        let compiler = Compiler::new(&self.backends).with_built_in(PUBLIC_GOOD, move || public_good(&trust));
+        compiler.compile(&native, anchors, source, text.as_bytes())
     }
 
     /// The JSON Schema of the policy file, with the leaves of every scheme.
@@ -102,6 +115,11 @@ impl PolicyLoader {
         schema::insert_requirements(&mut schema, leaves);
         schema
     }
+}
+
+fn public_good(folder: &TrustFolder) -> Result<Anchor, String> {
+    let material = trust::public_good(folder).map_err(|error| error.to_string())?;
+    Ok(Anchor::TrustedRoot(AnchorRoot { json: material.bytes, dated: Some(material.dated) }))
 }
 
 /// Fields of later versions: named, so that a policy that needs them gets a plain answer.
