@@ -288,6 +288,7 @@ fn chain(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::FolderMirror;
     use std::path::Path;
 
     fn file(path: &str) -> String {
@@ -322,7 +323,7 @@ mod tests {
         ] {
             let mut known = kept();
             known.insert(name.to_owned(), file(path));
-            let error = check(&known).unwrap_err();
+            let error = Client::resume(FolderMirror::new("", ""), &known).unwrap_err();
             assert_eq!(error.code(), "trust-state-unreadable", "{path} as {name}");
         }
     }
