@@ -82,6 +82,8 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   verimage verify registry.example/app:v1 --policy policy.yaml
   verimage verify registry.example/app:v1 --key cosign.pub --insecure-ignore-tlog
+  verimage verify registry.example/app:v1 --certificate-identity build@registry.example \\
+      --certificate-oidc-issuer https://accounts.google.com
   verimage verify oci:tests/fixtures/cosign/layouts/p256:v1 \\
       --as registry.example/demo/app:v1 \\
       --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog";
@@ -134,17 +136,46 @@ pub(crate) struct PolicyArguments {
     /// Without a policy file: demand a cosign signature by this public key, a file or env://NAME
     #[arg(long, value_name = "KEY", visible_alias = "key", conflicts_with = "policy", help_heading = "Policy")]
     pub(crate) cosign_key: Option<String>,
-    /// With --cosign-key: repository that holds the signatures [default: $COSIGN_REPOSITORY, or the image's own]
-    #[arg(long, value_name = "REPOSITORY", conflicts_with = "policy", requires = "cosign_key", help_heading = "Policy")]
+    /// Without a policy file: demand a keyless signature by this identity, or name in the certificate
+    #[arg(long, value_name = "NAME", conflicts_with = "policy", help_heading = "Policy")]
+    pub(crate) certificate_identity: Option<String>,
+    /// As --certificate-identity, an expression that matches anywhere in the name
+    #[arg(long, value_name = "REGEXP", conflicts_with_all = ["policy", "certificate_identity"], help_heading = "Policy")]
+    pub(crate) certificate_identity_regexp: Option<String>,
+    /// With --certificate-identity: who vouched for the identity, such as https://accounts.google.com
+    #[arg(long, value_name = "URL", conflicts_with = "policy", help_heading = "Policy")]
+    pub(crate) certificate_oidc_issuer: Option<String>,
+    /// As --certificate-oidc-issuer, an expression that matches anywhere in it
+    #[arg(long, value_name = "REGEXP", conflicts_with_all = ["policy", "certificate_oidc_issuer"], help_heading = "Policy")]
+    pub(crate) certificate_oidc_issuer_regexp: Option<String>,
+    /// Without a policy file: demand a signature by the holder of the certificate in this file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "cosign_key"], help_heading = "Policy")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Without a policy file: demand a certificate of the authority in this file, its root last
+    #[arg(long, value_name = "FILE", visible_alias = "ca-roots", conflicts_with_all = ["policy", "cosign_key"], help_heading = "Policy")]
+    pub(crate) certificate_chain: Option<PathBuf>,
+    /// With a short form: authorities and logs that count [default: those of sigstore's public instance]
+    #[arg(long, value_name = "FILE", conflicts_with = "policy", help_heading = "Policy")]
+    pub(crate) trusted_root: Option<PathBuf>,
+    /// With a short form: an authority that must have stamped the signature, its root last
+    #[arg(long, value_name = "FILE", conflicts_with = "policy", help_heading = "Policy")]
+    pub(crate) timestamp_certificate_chain: Option<PathBuf>,
+    /// With a short form: repository that holds the signatures [default: $COSIGN_REPOSITORY, or the image's own]
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "policy", help_heading = "Policy")]
     pub(crate) signature_repository: Option<String>,
-    /// With --cosign-key: do not ask for a transparency log entry
+    /// With a short form: do not ask for a transparency log entry
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
         default_value_t = false, hide_default_value = true, hide_possible_values = true, action = ArgAction::Set,
-        conflicts_with = "policy", requires = "cosign_key", help_heading = "Policy")]
+        conflicts_with = "policy", help_heading = "Policy")]
     pub(crate) insecure_ignore_tlog: bool,
-    /// With --cosign-key: demand this annotation in the signature; repeatable, or separated by commas
+    /// With --certificate-identity: do not ask for a certificate transparency log
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        default_value_t = false, hide_default_value = true, hide_possible_values = true, action = ArgAction::Set,
+        conflicts_with = "policy", help_heading = "Policy")]
+    pub(crate) insecure_ignore_sct: bool,
+    /// With a short form: demand this annotation in the signature; repeatable, or separated by commas
     #[arg(short = 'a', long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = annotation,
-        conflicts_with = "policy", requires = "cosign_key", help_heading = "Policy")]
+        conflicts_with = "policy", help_heading = "Policy")]
     pub(crate) annotations: Vec<(String, String)>,
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use verimage::core::Repository;
 use verimage::trust::TrustFolder;
-use verimage::{ImageRef, ImageSource, QuickPolicy, Replayed, Request};
+use verimage::{ImageRef, ImageSource, QuickIdentity, QuickPolicy, QuickSigner, Replayed, Request};
 
 use crate::args::{
     Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ExplainArguments, Format, ImageArgument, InitArguments,
@@ -198,15 +198,64 @@ fn check_single(option: &str, given: bool, images: &[ImageArgument]) -> Result<(
 }
 
 fn policy_choice(arguments: PolicyArguments, environment: &Environment) -> Result<PolicyChoice, Failure> {
-    let Some(key) = arguments.cosign_key else {
+    let Some(signer) = signer(&arguments)? else {
+        refuse_without_signer(&arguments)?;
         return arguments.policy.map_or_else(|| policy_search::find(environment), Ok).map(PolicyChoice::File);
     };
-    let mut quick = QuickPolicy::default();
-    quick.cosign_key = from_anywhere(&key)?;
+    let file = |path: Option<&PathBuf>| path.map(|path| absolute(path)).transpose();
+    let mut quick = QuickPolicy::new(signer);
     quick.signature_repository = repository(arguments.signature_repository, environment)?.map(|repository| repository.to_string());
+    quick.trusted_root = file(arguments.trusted_root.as_ref())?;
+    quick.timestamp_chain = file(arguments.timestamp_certificate_chain.as_ref())?;
     quick.insecure_ignore_log = arguments.insecure_ignore_tlog;
+    quick.insecure_ignore_sct = arguments.insecure_ignore_sct;
     quick.annotations = annotations(arguments.annotations)?;
     Ok(PolicyChoice::CommandLine(quick))
+}
+
+/// Who must have signed, if the flags say it.
+fn signer(arguments: &PolicyArguments) -> Result<Option<QuickSigner>, Failure> {
+    let identity = identity(arguments);
+    let file = |path: Option<&PathBuf>| path.map(|path| absolute(path)).transpose();
+    match (&arguments.cosign_key, &arguments.certificate, &arguments.certificate_chain, identity) {
+        (Some(_), _, _, Some(_)) => {
+            Err(Failure::usage_with_hint("a key names nobody, so it cannot have an identity", "leave out the key, or the identity"))
+        }
+        (Some(key), _, _, None) => from_anywhere(key).map(QuickSigner::Key).map(Some),
+        (None, None, None, identity) => Ok(identity.map(QuickSigner::Keyless)),
+        (None, leaf, chain, identity) => {
+            Ok(Some(QuickSigner::Certificate { leaf: file(leaf.as_ref())?, chain: file(chain.as_ref())?, identity }))
+        }
+    }
+}
+
+fn identity(arguments: &PolicyArguments) -> Option<QuickIdentity> {
+    let mut identity = QuickIdentity::default();
+    identity.subject = arguments.certificate_identity.clone();
+    identity.subject_regexp = arguments.certificate_identity_regexp.clone();
+    identity.issuer = arguments.certificate_oidc_issuer.clone();
+    identity.issuer_regexp = arguments.certificate_oidc_issuer_regexp.clone();
+    let said = [&identity.subject, &identity.subject_regexp, &identity.issuer, &identity.issuer_regexp];
+    said.iter().any(|part| part.is_some()).then_some(identity)
+}
+
+/// What completes a short form means nothing without one.
+fn refuse_without_signer(arguments: &PolicyArguments) -> Result<(), Failure> {
+    let given = [
+        ("--signature-repository", arguments.signature_repository.is_some()),
+        ("--trusted-root", arguments.trusted_root.is_some()),
+        ("--timestamp-certificate-chain", arguments.timestamp_certificate_chain.is_some()),
+        ("--insecure-ignore-tlog", arguments.insecure_ignore_tlog),
+        ("--insecure-ignore-sct", arguments.insecure_ignore_sct),
+        ("--annotations", !arguments.annotations.is_empty()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(Failure::usage_with_hint(
+            format!("`{option}` completes a short form, and there is none"),
+            "add --cosign-key, --certificate-identity or --certificate-chain",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// A key file that means the same wherever the policy is read from; key references stay as they are.
@@ -214,8 +263,12 @@ fn from_anywhere(key: &str) -> Result<String, Failure> {
     if key.contains("://") {
         return Ok(key.to_owned());
     }
-    let path = std::path::absolute(Path::new(key)).map_err(|error| Failure::usage(format!("the key `{key}`: {error}")))?;
-    path.into_os_string().into_string().map_err(|_| Failure::usage(format!("the path of the key `{key}` is not UTF-8")))
+    absolute(Path::new(key))
+}
+
+fn absolute(path: &Path) -> Result<String, Failure> {
+    let whole = std::path::absolute(path).map_err(|error| Failure::usage(format!("`{}`: {error}", path.display())))?;
+    whole.into_os_string().into_string().map_err(|_| Failure::usage(format!("the path `{}` is not UTF-8", path.display())))
 }
 
 fn annotations(given: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Failure> {

@@ -14,7 +14,7 @@ pub use engine::{Builder, Replayed, Request, Verification, Verimage};
 pub use error::Error;
 pub use load::PolicyLoader;
 pub use material::{FolderMaterial, MaterialSource};
-pub use quick::{QuickPolicy, QuickReference};
+pub use quick::{QuickIdentity, QuickPolicy, QuickReference, QuickSigner};
 pub use source::{ImageSource, SourceError};
 
 pub use verimage_core as core;

@@ -4,20 +4,59 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// A policy over any image that demands one cosign signature by a key, as the flags of `cosign verify` say it.
-#[derive(Clone, Debug, Default)]
+/// A policy over any image that demands one cosign signature, as the flags of `cosign verify` say it.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct QuickPolicy {
-    /// The key: a file, or a reference such as `env://NAME`.
-    pub cosign_key: String,
+    /// Who must have signed.
+    pub signer: QuickSigner,
     /// Another repository that holds the signatures, as `COSIGN_REPOSITORY`.
     pub signature_repository: Option<String>,
+    /// A file with the trusted root whose authorities and logs count; by default the public instance's.
+    pub trusted_root: Option<String>,
+    /// A file with the certificates of an authority that must have stamped the signature.
+    pub timestamp_chain: Option<String>,
     /// Whether the transparency log is left out, as `--insecure-ignore-tlog`.
     pub insecure_ignore_log: bool,
+    /// Whether certificate transparency logs are left out, as `--insecure-ignore-sct`.
+    pub insecure_ignore_sct: bool,
     /// Demanded annotations, as `-a key=value`.
     pub annotations: BTreeMap<String, String>,
     /// Whether the payload must name the reference.
     pub reference: QuickReference,
+}
+
+/// Who must have signed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum QuickSigner {
+    /// The holder of a key: a file, or a reference such as `env://NAME`.
+    Key(String),
+    /// Whoever a trusted identity provider called so.
+    Keyless(QuickIdentity),
+    /// The holder of a certificate.
+    Certificate {
+        /// A file with the certificate itself.
+        leaf: Option<String>,
+        /// A file with the authority: what is between first, the root last.
+        chain: Option<String>,
+        /// Whom the certificate must name; anybody, if nobody is said.
+        identity: Option<QuickIdentity>,
+    },
+}
+
+/// The names in a certificate. Expressions match anywhere in the name, as those of cosign do.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct QuickIdentity {
+    /// The name.
+    pub subject: Option<String>,
+    /// An expression for the name.
+    pub subject_regexp: Option<String>,
+    /// Who vouched for it.
+    pub issuer: Option<String>,
+    /// An expression for who vouched.
+    pub issuer_regexp: Option<String>,
 }
 
 /// Whether the payload must name the reference.
@@ -33,6 +72,20 @@ pub enum QuickReference {
 }
 
 impl QuickPolicy {
+    /// A policy that demands a signature of this signer, and everything that cosign demands unless it is told not to.
+    pub fn new(signer: QuickSigner) -> Self {
+        Self {
+            signer,
+            signature_repository: None,
+            trusted_root: None,
+            timestamp_chain: None,
+            insecure_ignore_log: false,
+            insecure_ignore_sct: false,
+            annotations: BTreeMap::new(),
+            reference: QuickReference::Off,
+        }
+    }
+
     /// The native policy as YAML.
     ///
     /// # Errors
@@ -42,11 +95,9 @@ impl QuickPolicy {
     }
 
     fn to_value(&self) -> Value {
-        let key = if self.cosign_key.contains("://") { json!({"ref": self.cosign_key}) } else { json!({"file": self.cosign_key}) };
-        let mut leaf = Map::from_iter([("key".to_owned(), json!("key"))]);
-        if self.insecure_ignore_log {
-            leaf.insert("transparency".to_owned(), json!("none"));
-        }
+        let mut trust = Map::new();
+        let mut leaf = self.signer.to_leaf(&mut trust, self.trusted_root.is_some());
+        self.add_evidence(&mut leaf, &mut trust);
         match self.reference {
             QuickReference::Off => {}
             QuickReference::Repository => drop(leaf.insert("reference".to_owned(), json!("repository"))),
@@ -55,16 +106,74 @@ impl QuickPolicy {
         if !self.annotations.is_empty() {
             leaf.insert("annotations".to_owned(), json!(self.annotations));
         }
-        let mut policy = Map::from_iter([
-            ("apiVersion".to_owned(), json!("verimage/v1")),
-            ("kind".to_owned(), json!("ImagePolicy")),
-            ("trust".to_owned(), json!({"key": {"publicKey": key}})),
-        ]);
+        let mut policy = Map::from_iter([("apiVersion".to_owned(), json!("verimage/v1")), ("kind".to_owned(), json!("ImagePolicy"))]);
+        if !trust.is_empty() {
+            policy.insert("trust".to_owned(), Value::Object(trust));
+        }
         if let Some(repository) = &self.signature_repository {
             leaf.insert("stores".to_owned(), json!(["signatures"]));
             policy.insert("stores".to_owned(), json!({"signatures": {"type": "auto", "repository": repository}}));
         }
         policy.insert("rules".to_owned(), json!([{"name": "command-line", "images": ["**/**"], "require": {"cosign": leaf}}]));
         Value::Object(policy)
+    }
+
+    /// Logs and timestamps.
+    fn add_evidence(&self, leaf: &mut Map<String, Value>, trust: &mut Map<String, Value>) {
+        if let Some(file) = &self.trusted_root {
+            trust.insert("root".to_owned(), json!({"trustedRoot": {"file": file}}));
+        }
+        if self.insecure_ignore_log {
+            leaf.insert("transparency".to_owned(), json!("none"));
+        } else if self.trusted_root.is_some() {
+            leaf.insert("transparency".to_owned(), json!({"root": "root"}));
+        }
+        if self.insecure_ignore_sct {
+            leaf.insert("sct".to_owned(), json!("none"));
+        }
+        if let Some(file) = &self.timestamp_chain {
+            trust.insert("tsa".to_owned(), json!({"x509": {"file": file, "type": "tsa"}}));
+            leaf.insert("timestamp".to_owned(), json!({"tsa": "tsa"}));
+        }
+    }
+}
+
+impl QuickSigner {
+    fn to_leaf(&self, trust: &mut Map<String, Value>, own_root: bool) -> Map<String, Value> {
+        let mut anchor = |name: &str, kind: &str, file: &str| {
+            let (field, extra) = if file.contains("://") { ("ref", None) } else { ("file", (kind == "x509").then_some("ca")) };
+            let mut body = Map::from_iter([(field.to_owned(), json!(file))]);
+            body.extend(extra.map(|extra| ("type".to_owned(), json!(extra))));
+            trust.insert(name.to_owned(), json!({kind: body}));
+            json!(name)
+        };
+        match self {
+            Self::Key(key) => Map::from_iter([("key".to_owned(), anchor("key", "publicKey", key))]),
+            Self::Keyless(identity) => {
+                let mut keyless = Map::from_iter([("identities".to_owned(), json!([identity.to_value()]))]);
+                keyless.extend(own_root.then(|| ("root".to_owned(), json!("root"))));
+                Map::from_iter([("keyless".to_owned(), Value::Object(keyless))])
+            }
+            Self::Certificate { leaf, chain, identity } => {
+                let mut certificate = Map::new();
+                certificate.extend(leaf.as_ref().map(|file| ("leaf".to_owned(), anchor("certificate", "x509", file))));
+                certificate.extend(chain.as_ref().map(|file| ("chain".to_owned(), anchor("chain", "x509", file))));
+                certificate.extend(identity.as_ref().map(|identity| ("identity".to_owned(), json!([identity.to_value()]))));
+                Map::from_iter([("certificate".to_owned(), Value::Object(certificate))])
+            }
+        }
+    }
+}
+
+impl QuickIdentity {
+    fn to_value(&self) -> Value {
+        let anywhere = |expression: &String| format!("(?s:.*)(?:{expression})(?s:.*)");
+        let fields = [
+            ("subject", self.subject.clone()),
+            ("subjectRegex", self.subject_regexp.as_ref().map(anywhere)),
+            ("issuer", self.issuer.clone()),
+            ("issuerRegex", self.issuer_regexp.as_ref().map(anywhere)),
+        ];
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?)))).collect()
     }
 }
