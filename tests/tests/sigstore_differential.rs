@@ -9,7 +9,6 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use verimage_tests::instance::*;
-use verimage_tests::memory::MemoryStore;
 
 /// A bundle about the image, and whether it is sound.
 struct Case {
@@ -229,20 +228,11 @@ fn cases() -> Vec<Case> {
 
 /// What the product says.
 fn product(case: &Case) -> bool {
-    let root = case.root.json().to_string();
-    let leaf = match &case.signer {
-        Expected::Identity(subject, issuer) => {
-            json!({"cosign": {"keyless": {"root": "sigstore", "identities": [{"issuer": issuer, "subject": subject}]}}})
-        }
-        Expected::Key(_) => json!({"cosign": {"key": "signer", "transparency": {"root": "sigstore"}}}),
+    let question = match &case.signer {
+        Expected::Identity(subject, issuer) => Question::keyless(&case.root).identities(json!([{"issuer": issuer, "subject": subject}])),
+        Expected::Key(key) => Question::key(key, &case.root),
     };
-    let mut trust = json!({"sigstore": {"sigstore": {"trustedRoot": {"json": root}}}});
-    if let Expected::Key(key) = &case.signer {
-        trust["signer"] = json!({"publicKey": {"pem": key.pem()}});
-    }
-    let mut store = MemoryStore::default();
-    put_bundles(&mut store, IMAGE, std::slice::from_ref(&case.bundle));
-    judge(&policy(trust, json!({"require": leaf})), &store, NOW).admitted
+    question.bundles(std::slice::from_ref(&case.bundle)).ask().admitted
 }
 
 #[test]

@@ -29,20 +29,20 @@ pub mod rekor;
 pub mod signed;
 #[cfg(test)]
 mod tests;
-pub mod trusted_root;
+pub mod trust;
 pub mod tsa;
 
 pub use body::EnvelopeKind;
 pub use bundle::{Referrer, Version, bundle, put_bundles};
 pub use certificate::{Authority, Extension, purpose, usage};
 pub use ct::SctDraft;
-pub use judge::{IMAGE, IMAGE_MANIFEST, NOW, accepted, judge, policy, refused};
+pub use judge::{IMAGE, IMAGE_MANIFEST, NOW, Question, Table, trusted_root};
 pub use key::{Hash, Key, Kind, base64, pem};
 pub use leaf::{AlternativeName, EMAIL_ISSUER, EMAIL_SUBJECT, GITHUB_ISSUER, GITHUB_SUBJECT, Leaf};
 pub use legacy::{Layer, put_attestations, put_signatures};
 pub use rekor::{Entry, Proof, Rekor};
 pub use signed::{Form, Signed, Signer, image_statement, simple_signing, statement};
-pub use trusted_root::{AuthorityService, LogService, TrustedRoot, Window};
+pub use trust::{AuthorityService, LogService, TrustedRoot, Window};
 pub use tsa::{Certificates, TimestampAuthority, Token};
 
 /// When leaves are issued: 2026-01-01T00:00:00Z.

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::SIGNED;
 use super::body::{self, EnvelopeKind};
+use super::judge::IMAGE;
 use super::key::{Hash, Key, Kind, base64};
-use super::rekor::{Entry, Rekor};
+use super::rekor::{Entry, Proof, Rekor};
 use super::tsa::{TimestampAuthority, Token};
 
 /// The type of the payload of attestations.
@@ -97,6 +98,11 @@ impl Signer {
         self.sign(Form::LegacyEnvelope, statement.to_string().into_bytes(), STATEMENT_TYPE.to_owned())
     }
 
+    /// Signs the image of the tests in the form of cosign 1 and 2, and in that of cosign 3.
+    pub fn both_forms(&self) -> [Signed; 2] {
+        [self.sign_image(IMAGE), self.attest(&image_statement(IMAGE))]
+    }
+
     /// Signs bytes as they are.
     pub fn sign_message(&self, message: &[u8]) -> Signed {
         self.sign(Form::Message, message.to_vec(), String::new())
@@ -129,6 +135,23 @@ impl Signer {
 }
 
 impl Signed {
+    /// With a change.
+    pub fn changed(&self, change: impl FnOnce(&mut Self)) -> Self {
+        let mut changed = self.clone();
+        change(&mut changed);
+        changed
+    }
+
+    /// With a change to the first entry.
+    pub fn entry(&self, change: impl FnOnce(&mut Entry)) -> Self {
+        self.changed(|signed| change(&mut signed.entries[0]))
+    }
+
+    /// With a change to the proof of the first entry.
+    pub fn proof(&self, change: impl FnOnce(&mut Proof)) -> Self {
+        self.entry(|entry| change(entry.proof.as_mut().expect("a proof")))
+    }
+
     /// The bytes under the signature.
     pub fn to_be_signed(&self) -> Vec<u8> {
         match self.form {
