@@ -30,6 +30,8 @@ pub struct Question {
     trust: Map<String, Value>,
     leaf: Map<String, Value>,
     attestation: Option<Map<String, Value>>,
+    also_signed: bool,
+    tree: Option<Value>,
     store: MemoryStore,
     now: i64,
 }
@@ -60,7 +62,7 @@ impl Question {
 
     fn new(leaf: Value) -> Self {
         let Value::Object(leaf) = leaf else { panic!("a leaf is an object") };
-        Self { trust: Map::new(), leaf, attestation: None, store: MemoryStore::default(), now: NOW }
+        Self { trust: Map::new(), leaf, attestation: None, also_signed: false, tree: None, store: MemoryStore::default(), now: NOW }
     }
 
     /// With another anchor.
@@ -82,6 +84,11 @@ impl Question {
         self
     }
 
+    /// Whether this tree of requirements is fulfilled, in place of the leaf.
+    pub fn required(self, tree: Value) -> Self {
+        Self { tree: Some(tree), ..self }
+    }
+
     /// Whether one of these identities signed.
     pub fn identities(mut self, identities: Value) -> Self {
         self.leaf["keyless"]["identities"] = identities;
@@ -99,6 +106,11 @@ impl Question {
         let item = json!({"name": "attested", "predicateType": predicate_type});
         let Value::Object(attestation) = item else { unreachable!("it is an object") };
         Self { attestation: Some(attestation), ..self }
+    }
+
+    /// Whether the signer signed the image itself, too.
+    pub fn also_signed(self) -> Self {
+        Self { also_signed: true, ..self }
     }
 
     /// With a field of the requirement of attestations.
@@ -154,15 +166,15 @@ impl Question {
 
     /// The policy, as it is written.
     pub fn policy(&self) -> Value {
-        let leaf = json!({"cosign": self.leaf});
+        let leaf = self.tree.clone().unwrap_or_else(|| json!({"cosign": self.leaf}));
         let mut rule = json!({"name": "case", "images": ["**/**"]});
-        match &self.attestation {
-            None => rule["require"] = leaf,
-            Some(attestation) => {
-                let mut attestation = attestation.clone();
-                attestation.insert("require".to_owned(), leaf);
-                rule["attestations"] = json!([attestation]);
-            }
+        if self.also_signed || self.attestation.is_none() {
+            rule["require"] = leaf.clone();
+        }
+        if let Some(attestation) = &self.attestation {
+            let mut attestation = attestation.clone();
+            attestation.insert("require".to_owned(), leaf);
+            rule["attestations"] = json!([attestation]);
         }
         json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": self.trust, "rules": [rule]})
     }
