@@ -1,14 +1,13 @@
 //! `cosign-payload` and `cosign-manifest`: signatures by key, laid out as a registry would serve them.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use verimage::core::manifest::OCI_MANIFEST;
-use verimage::core::{Blob, SignatureStore, StoreError, Want, What, async_trait};
 use verimage::{Code, Digest, FolderMaterial, ImageRef, ImageSource, PolicyLoader, Request, Verdict, Verimage};
 
+use crate::memory::MemoryStore;
 use crate::{Answer, Case, paths, read, text};
 
 const PAYLOAD_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -35,9 +34,13 @@ pub(crate) fn payload(case: &Case) -> Result<Answer, String> {
     let layers = signature_layers(case, &mut store)?;
     let signatures = json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": layers,
         "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": Digest::sha256(b"{}").to_string(), "size": 2}});
-    store.add_manifest(&digest, signatures.to_string().into_bytes());
+    store.add_tag(&signature_tag(&digest), signatures.to_string().into_bytes());
     let leaf = |name: &str| json!({"cosign": {"key": name, "transparency": "none", "reference": reference}});
     judge(judged, &digest, store, &paths(case, "keys"), |names| json!({"anyOf": names.iter().map(|name| leaf(name)).collect::<Vec<_>>()}))
+}
+
+fn signature_tag(digest: &Digest) -> String {
+    format!("{}-{}.sig", digest.algorithm().name(), digest.hex())
 }
 
 fn signature_layers(case: &Case, store: &mut MemoryStore) -> Result<Vec<Value>, String> {
@@ -67,7 +70,7 @@ pub(crate) fn manifest(case: &Case) -> Result<Answer, String> {
     };
     let mut store = MemoryStore::default();
     let manifest = paths(case, "signature_manifest").into_iter().next().ok_or("the case has no signature manifest")?;
-    store.add_manifest(&digest, read(&manifest)?);
+    store.add_tag(&signature_tag(&digest), read(&manifest)?);
     for path in paths(case, "payloads") {
         store.add_blob(read(&path)?);
     }
@@ -131,34 +134,5 @@ fn answer(verdict: &Verdict) -> Answer {
     match (&verdict.digest, verdict.admitted) {
         (Some(digest), true) => Answer::Accept([("digest".to_owned(), Value::from(digest.clone()))].into_iter().collect()),
         _ => Answer::reject(verdict.code.as_deref().unwrap_or(Code::SignatureNotFound.as_str()), &verdict.message),
-    }
-}
-
-/// A registry in memory: blobs by digest, one signature manifest by its tag.
-#[derive(Debug, Default)]
-struct MemoryStore {
-    blobs: HashMap<Digest, Vec<u8>>,
-    manifests: HashMap<String, Vec<u8>>,
-}
-
-impl MemoryStore {
-    fn add_blob(&mut self, bytes: Vec<u8>) {
-        self.blobs.insert(Digest::sha256(&bytes), bytes);
-    }
-
-    fn add_manifest(&mut self, digest: &Digest, bytes: Vec<u8>) {
-        self.manifests.insert(format!("{}-{}.sig", digest.algorithm().name(), digest.hex()), bytes);
-    }
-}
-
-#[async_trait]
-impl SignatureStore for MemoryStore {
-    async fn fetch(&self, _image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
-        let bytes = match &want.what {
-            What::ManifestByTag(tag) => self.manifests.get(tag.as_str()),
-            What::Blob(digest) => self.blobs.get(digest),
-            _ => None,
-        };
-        bytes.map(|bytes| vec![Blob::new(bytes.clone())]).ok_or_else(|| StoreError::not_found("it is not part of the case"))
     }
 }

@@ -1,11 +1,15 @@
 //! The shim between foreign test vectors and the product: one case object in, one answer out.
 //!
 //! It calls the product's public interfaces and decides nothing itself. The grammar of the cases is the corpus's own.
+//!
+//! Beside it, what tests share: a sigstore [`instance`] that signs, and a registry in [`memory`].
 
 pub mod bundle;
 mod canonical;
 mod cosign;
 mod crypto;
+pub mod instance;
+pub mod memory;
 mod policy;
 mod reference;
 mod timestamp;
