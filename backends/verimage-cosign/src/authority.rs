@@ -113,7 +113,7 @@ impl CertificateRules {
         for time in times {
             if !issuer.validity.contains(*time) {
                 let detail = format!("the authority `{}` did not count at {time}", issuer.name);
-                return Err(Failure::new(Code::CertificateExpired, detail));
+                return Err(Failure::new(Code::CertificateUntrusted, detail));
             }
             for moment in seconds(*time) {
                 let still = found.as_ref().is_some_and(|path| path.certificates().iter().all(|one| one.validity().contains(moment)));

@@ -157,7 +157,7 @@ pub(crate) fn tag_layer(index: usize, layer: Descriptor, sought: Sought<'_>) -> 
     if layer.media_type != media_type {
         return Err(foreign_layer(&layer.media_type));
     }
-    let stated = layer.annotations.get(ENVELOPE_PREDICATE_ANNOTATION).filter(|_| form == Form::Envelope);
+    let stated = layer.annotations.get(ENVELOPE_PREDICATE_ANNOTATION).filter(|stated| form == Form::Envelope && !stated.is_empty());
     let hidden = stated.is_some_and(|stated| stated != sought.predicate());
     Ok((!hidden).then_some((index, layer, form)))
 }

@@ -58,11 +58,11 @@ impl Material {
     }
 }
 
-/// One certificate, and a chain that may come with it.
+/// The first certificate of its annotation, as cosign takes it, and a chain that may come with it.
 fn certificates(leaf: Option<&String>, chain: Option<&String>) -> Result<Vec<Certificate>, String> {
     let Some(leaf) = leaf else { return Ok(Vec::new()) };
-    let leaf = Certificate::from_pem(leaf.as_bytes()).map_err(|error| format!("the certificate annotation: {error}"))?;
-    let mut certificates = vec![leaf];
+    let mut certificates = Certificate::all_from_pem(leaf.as_bytes()).map_err(|error| format!("the certificate annotation: {error}"))?;
+    certificates.truncate(1);
     if let Some(chain) = chain {
         let chain = Certificate::all_from_pem(chain.as_bytes()).map_err(|error| format!("the chain annotation: {error}"))?;
         if chain.len() > MAX_CHAIN {

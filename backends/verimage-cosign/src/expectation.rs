@@ -109,7 +109,7 @@ impl Expectation {
             facts.insert("logIndex".to_owned(), entry.log_index.to_string());
         }
         let tokens: &[Vec<u8>] =
-            if self.timestamps.authorities.is_empty() { &[] } else { readable(&signed.material.timestamps, Code::TimestampInvalid)? };
+            if self.timestamps.authorities.is_empty() { &[] } else { readable(&signed.material.timestamps, Code::PayloadMalformed)? };
         for time in self.timestamps.verify(tokens, signed.stamped, &self.crypto)? {
             times.push(VerifiedTime { time, source: "tsa".to_owned() });
         }

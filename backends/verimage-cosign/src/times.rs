@@ -6,6 +6,8 @@ use verimage_crypto::rfc3161::{Embedded, Stamped, TokenRules};
 
 use crate::trust::Chain;
 
+/// The most timestamps of one signature that are judged, as in sigstore-go.
+const MAX_TIMESTAMPS: usize = 32;
 /// How far a verified time may lie ahead of this machine's clock, in seconds. More means that one of the two is wrong.
 const MAX_AHEAD: i64 = 300;
 
@@ -23,6 +25,10 @@ impl TimestampDemand {
     pub(crate) fn verify(&self, tokens: &[Vec<u8>], stamped: &[u8], crypto: &CryptoSet) -> Result<Vec<Timestamp>, Failure> {
         if self.authorities.is_empty() {
             return Ok(Vec::new());
+        }
+        if tokens.len() > MAX_TIMESTAMPS {
+            let detail = format!("the signature has {} timestamps, at most {MAX_TIMESTAMPS} are judged", tokens.len());
+            return Err(Failure::new(Code::LimitExceeded, detail));
         }
         let mut stamping = Vec::new();
         let mut times = Vec::new();

@@ -21,7 +21,7 @@ impl KeyDetails {
     pub(crate) fn named(name: &str) -> Option<Self> {
         use HashAlgorithm::{Sha256, Sha384, Sha512};
         match name {
-            "PKIX_ECDSA_P256_SHA_256" | "PKIX_ECDSA_P256_HMAC_SHA_256" => Some(ecdsa(KeyKind::EcdsaP256, Sha256)),
+            "PKIX_ECDSA_P256_SHA_256" => Some(ecdsa(KeyKind::EcdsaP256, Sha256)),
             "PKIX_ECDSA_P384_SHA_256" => Some(ecdsa(KeyKind::EcdsaP384, Sha256)),
             "PKIX_ECDSA_P384_SHA_384" => Some(ecdsa(KeyKind::EcdsaP384, Sha384)),
             "PKIX_ECDSA_P521_SHA_256" => Some(ecdsa(KeyKind::EcdsaP521, Sha256)),
