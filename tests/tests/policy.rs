@@ -50,14 +50,6 @@ fn errors_name_line_column_pointer_and_what_to_do() {
 
 #[test]
 fn what_is_not_supported_says_so() {
-    for (leaf, pointer) in
-        [(", keyless: {}", "keyless"), (", certificate: {}", "certificate"), (", sct: none", "sct"), (", root: x", "root")]
-    {
-        let refused = error(&policy("{ file: p256.pub }", leaf));
-        assert_eq!((refused.code, refused.pointer), (Code::PolicyUnsupportedField, format!("/rules/0/require/cosign/{pointer}")));
-    }
-    let attestations = error(&(policy("{ file: p256.pub }", "") + "  attestations: []\n"));
-    assert_eq!((attestations.code, attestations.pointer.as_str()), (Code::PolicyUnsupportedField, "/rules/0/attestations"));
     for foreign in [
         r#"{"default": [{"type": "reject"}]}"#,
         r#"{"version": "1.0", "trustPolicies": []}"#,
@@ -131,6 +123,74 @@ fn a_layout_must_hold_the_digest_that_it_is_named_with() {
     let absent = judge(":v2", signed).unwrap();
     assert_eq!((absent.decision, absent.code.as_deref()), (Decision::Inconclusive, Some("image-not-found")));
     assert!(judge(&format!("@{}", verimage::Digest::sha256(b"other")), signed).is_err());
+}
+
+#[test]
+fn contradictions_of_a_cosign_leaf_do_not_load() {
+    let leaf = |leaf: &str| {
+        let trust = "trust:\n  ca: { x509: { file: ../certificates/ca.pem, type: ca } }\n  key: { publicKey: { file: p256.pub } }\n";
+        let used = "- name: other\n  images: [\"other.example/**\"]\n  require: { anyOf: [{ cosign: { key: key } }, \
+            { cosign: { certificate: { chain: ca, identity: any } } }] }\n";
+        let text = format!("{HEAD}{trust}rules:\n- name: demo\n  images: [\"**/**\"]\n  require: {{ cosign: {leaf} }}\n{used}");
+        let error = error(&text);
+        (error.code, error.pointer.strip_prefix("/rules/0/require/cosign").unwrap().to_owned())
+    };
+    let keyless = |rest: &str| format!("{{ keyless: {{ identities: [{{ issuer: a, subject: b }}] }}{rest} }}");
+    for (text, pointer) in [
+        ("{}".to_owned(), ""),
+        ("{ key: key, keyless: { identities: [{ issuer: a, subject: b }] } }".to_owned(), ""),
+        ("{ key: key, sct: required }".to_owned(), "/sct"),
+        ("{ keyless: {} }".to_owned(), "/keyless"),
+        ("{ keyless: { identities: [] } }".to_owned(), "/keyless/identities"),
+        ("{ keyless: { identities: [{ subject: a }] } }".to_owned(), "/keyless/identities/0"),
+        ("{ keyless: { identities: [{ issuer: a }] } }".to_owned(), "/keyless/identities/0"),
+        ("{ keyless: { identities: [{ issuer: a, issuerGlob: b, subject: c }] } }".to_owned(), "/keyless/identities/0"),
+        ("{ keyless: { identities: [{ issuer: a, subjectRegex: \"(\" }] } }".to_owned(), "/keyless/identities/0/subjectRegex"),
+        ("{ keyless: { identities: [{ issuer: \"\", subject: a }] } }".to_owned(), "/keyless/identities/0/issuer"),
+        ("{ keyless: { identities: [{ issuer: a, subject: b, extensions: { repo: c } }] } }".to_owned(), "/keyless/identities/0/extensions/repo"),
+        ("{ keyless: { identities: [{ issuer: a, subject: b }], root: key } }".to_owned(), "/keyless/root"),
+        (keyless(", transparency: { minEntries: 0 }"), "/transparency/minEntries"),
+        (keyless(", transparency: { minEntries: 9 }"), "/transparency"),
+        (keyless(", transparency: sometimes"), "/transparency"),
+        (keyless(", timestamp: { tsa: ca }"), "/timestamp/tsa"),
+        (keyless(", timestamp: sometimes"), "/timestamp"),
+        ("{ certificate: {} }".to_owned(), "/certificate"),
+        ("{ certificate: { chain: ca } }".to_owned(), "/certificate"),
+        ("{ certificate: { chain: key, identity: any } }".to_owned(), "/certificate/chain"),
+        ("{ certificate: { chain: ca, identity: somebody } }".to_owned(), "/certificate/identity"),
+        ("{ certificate: { chain: ca, identity: any }, sct: required }".to_owned(), "/sct"),
+        ("{ certificate: { leaf: ca, identity: any } }".to_owned(), "/certificate"),
+        ("{ certificate: { leaf: ca, eku: any } }".to_owned(), "/certificate"),
+    ] {
+        assert_eq!(leaf(&text), (Code::PolicyInvalid, pointer.to_owned()), "{text}");
+    }
+    assert_eq!(leaf("{ keyless: { identities: [{ issuer: a, subject: b }], root: absent } }").0, Code::PolicyUndefinedName);
+}
+
+#[test]
+fn attestations_of_a_rule_are_checked_when_it_loads() {
+    let rule = |attestations: &str| {
+        let text = policy("{ file: p256.pub }", "") + &format!("  attestations: {attestations}\n");
+        let error = error(&text);
+        (error.code, error.pointer.strip_prefix("/rules/0").unwrap().to_owned())
+    };
+    let attestation = |rest: &str| format!("[{{ name: a, predicateType: vuln, require: {{ cosign: {{ key: demo }} }}{rest} }}]");
+    for (text, pointer) in [
+        ("[]".to_owned(), "/attestations"),
+        ("[{ name: a, predicateType: nonsense, require: { cosign: { key: demo } } }]".to_owned(), "/attestations/0/predicateType"),
+        ("[{ name: a, predicateType: vuln, require: { allow: { reason: x } } }]".to_owned(), "/attestations/0/require/allow"),
+        ("[{ name: a, predicateType: vuln, require: { cosign: { key: demo, annotations: { a: b } } } }]".to_owned(), "/attestations/0/require/cosign/annotations"),
+        ("[{ name: a, predicateType: vuln, require: { cosign: { key: demo, reference: exact } } }]".to_owned(), "/attestations/0/require/cosign/reference"),
+        (attestation(", conditions: { path: /a, op: lt, value: x }"), "/attestations/0/conditions/value"),
+        (attestation(", statements: some"), "/attestations/0/statements"),
+    ] {
+        assert_eq!(rule(&text), (Code::PolicyInvalid, pointer.to_owned()), "{text}");
+    }
+    let nothing = error(&format!("{HEAD}rules:\n- name: demo\n  images: [\"**/**\"]\n"));
+    assert_eq!((nothing.code, nothing.pointer.as_str()), (Code::PolicyInvalid, "/rules/0"));
+    let denied = "- name: demo\n  images: [\"**/**\"]\n  require: { deny: { reason: x } }\n  attestations: ";
+    let denied = error(&format!("{HEAD}trust: {{ demo: {{ publicKey: {{ file: p256.pub }} }} }}\nrules:\n{denied}{}\n", attestation("")));
+    assert_eq!((denied.code, denied.pointer.as_str()), (Code::PolicyInvalid, "/rules/0/attestations"));
 }
 
 #[test]

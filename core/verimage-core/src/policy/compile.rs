@@ -279,11 +279,15 @@ impl<'a> Compiler<'a> {
     fn requirement(&self, rule: &RuleDocument, pointer: &str) -> Result<Requirement, PolicyError> {
         let image = rule.require.as_ref().map(|require| self.node(require, At::top(&format!("{pointer}/require"), None))).transpose()?;
         let alone = matches!(image, Some(Requirement::InsecureAllow { .. } | Requirement::Deny { .. }));
-        if alone && !rule.attestations.is_empty() {
+        if rule.attestations.as_ref().is_some_and(|attestations| !(1..=MAX_CHILDREN).contains(&attestations.len())) {
+            let message = format!("a list of 1 to {MAX_CHILDREN} attestations is needed here");
+            return Err(PolicyError::invalid(format!("{pointer}/attestations"), message));
+        }
+        if alone && rule.attestations.is_some() {
             let message = "`allow` and `deny` decide on their own, so attestations beside them have no effect";
             return Err(PolicyError::invalid(format!("{pointer}/attestations"), message).with_hint("leave `require` or `attestations` out"));
         }
-        let attestations = rule.attestations.iter().enumerate().map(|(index, document)| {
+        let attestations = rule.attestations.iter().flatten().enumerate().map(|(index, document)| {
             let pointer = format!("{pointer}/attestations/{index}");
             let attestation = Arc::new(Attestation::read(document, &pointer)?);
             self.node(&document.require, At::top(&format!("{pointer}/require"), Some(&attestation)))

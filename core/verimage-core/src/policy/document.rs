@@ -193,8 +193,8 @@ pub struct RuleDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub require: Option<Value>,
     /// What must have been attested about the image, each of it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub attestations: Vec<AttestationDocument>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestations: Option<Vec<AttestationDocument>>,
 }
 
 /// One attestation that a rule demands.
