@@ -130,6 +130,7 @@ fn tried(verdict: &Verdict) -> Option<String> {
 /// What the warning words mean.
 pub(crate) fn warning_text(word: &str) -> String {
     let meaning = match word {
+        "key-not-pinned" => "a key is taken as a web address has it, whoever wrote it there",
         "log-not-required" => "no transparency log entry is demanded",
         "unmatched-allowed" => "no rule matches, and the policy allows such images",
         "allowed-without-signature" => "a rule allows the image without any signature",

@@ -207,7 +207,7 @@ fn warnings(image: &ImageRef, selection: &Selection, policy: &Policy, applying: 
 
 fn collect_warnings(node: &Requirement, words: &mut BTreeSet<&'static str>) {
     match node {
-        Requirement::Signed { verifier, .. } => words.extend(verifier.warnings()),
+        Requirement::Signed { warnings, .. } => words.extend(warnings),
         Requirement::InsecureAllow { .. } => {
             words.insert("allowed-without-signature");
         }
