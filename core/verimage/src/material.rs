@@ -88,7 +88,8 @@ fn key_reference(key: &PublicKeyDocument, pointer: &str) -> Result<Option<KeyRef
     let on_the_web = reference.as_ref().is_some_and(KeyReference::is_web_address);
     match (on_the_web, key.sha256.is_some(), key.insecure_unpinned) {
         (true, false, false) => Err(PolicyError::invalid(at("ref"), "whoever can write to this address would choose what may run").with_hint(
-            "say which key it must be: `sha256: \"SHA256:…\"`, as verdicts print the signer; or take any, with `insecureUnpinned: true`",
+            "say which key it must be, as verdicts print the signer: `sha256: \"SHA256:…\"`, on the command line `#SHA256:…` behind the \
+             address; or take any with `insecureUnpinned: true`, on the command line `--insecure-unpinned-key`",
         )),
         (_, true, true) => Err(PolicyError::invalid(at("insecureUnpinned"), "`sha256` says which key it must be")),
         (false, _, true) => Err(PolicyError::invalid(at("insecureUnpinned"), "this has no effect: the key is at no web address")),
