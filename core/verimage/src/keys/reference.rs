@@ -68,8 +68,8 @@ impl KeyReference {
         matches!(self.scheme.as_str(), "http" | "https")
     }
 
-    /// The reference as a URL has it.
-    pub(crate) fn text(&self) -> String {
+    /// All of it. A query may be secret, so this is not for messages.
+    pub fn text(&self) -> String {
         format!("{}{}", self.head(), self.rest)
     }
 
