@@ -156,7 +156,7 @@ fn cve_2024_45395_counts_have_bounds() {
         .accept_each("1024 subjects", &question, &subjects(1024))
         .accept_each("32 digests", &question, &digests(32))
         .refuse_each("entries", &question, &[entries], "limit-exceeded")
-        .refuse_each("tokens", &question, &[tokens], "payload-malformed")
+        .refuse_each("tokens", &question, &[tokens], "limit-exceeded")
         .refuse_each("subjects", &question, &subjects(1025), "payload-malformed")
         .refuse_each("digests", &question, &digests(33), "payload-malformed")
         .check();

@@ -343,7 +343,7 @@ fn there_are_at_most_32_tokens() {
     };
     Table::new()
         .accept_each("thirty-two", &question, &many(32))
-        .refuse_each("thirty-three", &question, &many(33), "payload-malformed")
+        .refuse_each("thirty-three", &question, &many(33), "limit-exceeded")
         .check();
 }
 
@@ -405,8 +405,8 @@ fn annotations_are_read_strictly() {
     let with = |text: &str| question.clone().layers(&[good.clone().annotated(name, text)]);
     Table::new()
         .accept("as it was", &with(&text))
-        .refuse("a key twice", &with(&text.replacen('{', "{\"SignedRFC3161Timestamp\":\"\",", 1)), INVALID)
-        .refuse("cut", &with(&text[..text.len() / 2]), INVALID)
-        .refuse("no base64", &with(&json!({"SignedRFC3161Timestamp": "?"}).to_string()), INVALID)
+        .refuse("a key twice", &with(&text.replacen('{', "{\"SignedRFC3161Timestamp\":\"\",", 1)), "payload-malformed")
+        .refuse("cut", &with(&text[..text.len() / 2]), "payload-malformed")
+        .refuse("no base64", &with(&json!({"SignedRFC3161Timestamp": "?"}).to_string()), "payload-malformed")
         .check();
 }
