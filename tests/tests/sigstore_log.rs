@@ -469,7 +469,25 @@ fn an_entry_names_the_key() {
     table.check();
 }
 
-/// A key may sign together with a certificate that has expired since; the log says when it was.
+/// Whoever holds a certificate may be named by key; the entry then names the certificate, whose key is compared.
+#[test]
+fn an_entry_may_name_a_certificate_of_the_key() {
+    let (world, _) = world();
+    let leaf = Leaf { key: Key::p256("managed"), ..Leaf::github() };
+    let question = Question::key(&leaf.key, &world.trusted_root());
+    let signer = world.keyless(&leaf);
+    let good = signer.both_forms();
+    let renamed = good.clone().map(|signed| {
+        let as_other = signed.changed(|it| it.certificate = Some(world.certify(&Leaf::github())));
+        signed.changed(|it| it.entries = vec![signer.enter(&world.rekor, &as_other)])
+    });
+    Table::new()
+        .accept_each("of this key", &question, &good)
+        .refuse_each("of another key", &question, &renamed, "log-entry-mismatch")
+        .check();
+}
+
+/// A time stamp alone can say when an identity signed.
 #[test]
 fn transparency_can_be_left_out_for_identities() {
     let (world, question) = world();
