@@ -583,7 +583,9 @@ mod certificates {
     fn purposes_can_be_left_open() {
         let (root, leaf) = enterprise();
         let plain = signer(&root, &Leaf { purposes: None, ..leaf.clone() }).both_forms();
-        let server = signer(&root, &Leaf { purposes: Some(vec![purpose::SERVER_AUTHENTICATION]), ..leaf }).both_forms();
+        let server = signer(&root, &Leaf { purposes: Some(vec![purpose::SERVER_AUTHENTICATION]), ..leaf.clone() }).both_forms();
+        let agreement = signer(&root, &Leaf { purposes: None, usage: Some(usage::KEY_AGREEMENT), ..leaf.clone() }).both_forms();
+        let without_usage = signer(&root, &Leaf { purposes: None, usage: None, ..leaf }).both_forms();
         let strict = Question::certificate(&root);
         let open = Question::certificate(&root).certificate_with("eku", json!("any"));
         Table::new()
@@ -591,6 +593,8 @@ mod certificates {
             .refuse_each("servers, code signing wanted", &strict, &server, "certificate-untrusted")
             .accept_each("no purpose, any wanted", &open, &plain)
             .accept_each("servers, any wanted", &open, &server)
+            .accept_each("nothing said of its use, any wanted", &open, &without_usage)
+            .refuse_each("for agreement alone, any wanted", &open, &agreement, "certificate-untrusted")
             .check();
     }
 

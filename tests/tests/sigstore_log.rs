@@ -382,6 +382,23 @@ fn a_threshold_counts_logs() {
     assert_eq!(asked(3).load_error().pointer, "/rules/0/require/cosign/transparency");
 }
 
+/// A key under two identifiers is one log.
+#[test]
+fn a_log_that_stands_twice_counts_once() {
+    let world = Instance::new();
+    let renamed = Rekor { id: Some(vec![7; 32]), before: 5, ..world.rekor.clone() };
+    let mut root = world.trusted_root();
+    root.logs.push(LogService { id: vec![7; 32], ..LogService::rekor(&world.rekor) });
+    let github = world.keyless(&Leaf::github());
+    let in_two_kinds = Signer { envelope_kind: EnvelopeKind::Intoto, ..github.clone() };
+    let twice = signed(&github).changed(|it| it.entries.push(in_two_kinds.enter(&renamed, &it.clone())));
+    let asked = |count: u64| Question::keyless(&root).with("transparency", json!({"root": "sigstore", "minEntries": count}));
+    Table::new()
+        .accept_each("one wanted", &asked(1), std::slice::from_ref(&twice))
+        .refuse_each("two wanted", &asked(2), &[twice], "log-missing")
+        .check();
+}
+
 /// sigstore-js #1702: the same entry again proves nothing more.
 #[test]
 fn an_entry_stands_there_once() {

@@ -383,6 +383,28 @@ fn several_authorities_can_be_demanded() {
         .check();
 }
 
+/// An authority with two certificates is one authority, whether its name or its anchor tells.
+#[test]
+fn an_authority_that_stands_twice_counts_once() {
+    let (world, _) = world();
+    let half =
+        |window: Window, uri: &str| AuthorityService { window, uri: uri.to_owned(), ..AuthorityService::timestamps(&world.timestamps) };
+    let other = Authority::root("other timestamp root", Key::p256("other timestamp root"), AUTHORITY_YEARS);
+    let other = AuthorityService::timestamps(&TimestampAuthority::new("https://other.example", &other, Key::p256("other signer")));
+    let asked = |second: AuthorityService| {
+        let mut root = world.trusted_root();
+        root.timestamp_authorities = vec![half(Window::until(SIGNED), "https://timestamp.example"), second, other.clone()];
+        Question::keyless(&root).with("timestamp", json!({"tsa": "sigstore", "minEntries": 2}))
+    };
+    let tokens = [0, 1].map(|second| (world.timestamps.clone(), Token { time: SIGNED + second, ..Token::default() }));
+    let signed = stamped(&world, &tokens);
+    let later = Window::since(SIGNED + 1);
+    Table::new()
+        .refuse_each("the same name", &asked(half(later, "https://timestamp.example")), &signed, "timestamp-missing")
+        .refuse_each("the same anchor", &asked(half(later, "https://renamed.example")), &signed, "timestamp-missing")
+        .check();
+}
+
 /// A trusted root can be named, too.
 #[test]
 fn a_root_can_be_named_for_time_stamps() {

@@ -139,7 +139,7 @@ fn tried(verdict: &Verdict) -> Option<String> {
 pub(crate) fn warning_text(word: &str) -> String {
     let meaning = match word {
         "identity-not-checked" => "anybody to whom the authority issued a certificate may have signed",
-        "key-usage-not-checked" => "the certificate may be for anything",
+        "purpose-not-checked" => "the certificate may be for any purpose",
         "log-not-required" => "no transparency log entry is demanded",
         "sct-not-required" => "no certificate transparency log is demanded",
         "unmatched-allowed" => "no rule matches, and the policy allows such images",
