@@ -128,7 +128,8 @@ fn a_layout_must_hold_the_digest_that_it_is_named_with() {
 #[test]
 fn contradictions_of_a_cosign_leaf_do_not_load() {
     let leaf = |leaf: &str| {
-        let trust = "trust:\n  ca: { x509: { file: ../certificates/ca.pem, type: ca } }\n  key: { publicKey: { file: p256.pub } }\n";
+        let ca = serde_json::to_string(&verimage_tests::instance::Instance::new().root.pem()).unwrap();
+        let trust = format!("trust:\n  ca: {{ x509: {{ pem: {ca}, type: ca }} }}\n  key: {{ publicKey: {{ file: p256.pub }} }}\n");
         let used = "- name: other\n  images: [\"other.example/**\"]\n  require: { anyOf: [{ cosign: { key: key } }, \
             { cosign: { certificate: { chain: ca, identity: any } } }] }\n";
         let text = format!("{HEAD}{trust}rules:\n- name: demo\n  images: [\"**/**\"]\n  require: {{ cosign: {leaf} }}\n{used}");
