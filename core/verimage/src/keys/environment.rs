@@ -62,7 +62,8 @@ fn variable(name: &str) -> Option<String> {
 }
 
 impl KeyResolvers {
-    /// What this machine is set to: `env://`, and in builds with `remote-keys` also `https://`, `gitlab://` and `k8s://`.
+    /// What this machine is set to: `env://`, in builds with `remote-keys` also `https://`, `gitlab://` and `k8s://`, and in
+    /// builds with `pkcs11` also `pkcs11:` if `$COSIGN_PKCS11_MODULE_PATH` names a module.
     ///
     /// GitLab is `$GITLAB_HOST`, by default gitlab.com, with the token in `$GITLAB_TOKEN`. The cluster is the one that
     /// `kubectl` would ask: `$KUBECONFIG`, else `~/.kube/config`, else the one that this process runs in. Proxies are those
@@ -78,6 +79,11 @@ impl KeyResolvers {
             }
             let web = HttpsKeys::new().proxy(proxy.clone());
             resolvers.with(Arc::new(web)).with(Arc::new(gitlab)).with(Arc::new(cluster().proxy(proxy)))
+        };
+        #[cfg(feature = "pkcs11")]
+        let resolvers = match variable("COSIGN_PKCS11_MODULE_PATH") {
+            Some(module) => resolvers.with(Arc::new(crate::keys::Pkcs11Keys::new(module))),
+            None => resolvers,
         };
         resolvers
     }

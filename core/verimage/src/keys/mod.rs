@@ -34,6 +34,8 @@ mod http;
 mod kubeconfig;
 #[cfg(feature = "remote-keys")]
 mod kubernetes;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
 mod reference;
 mod unknown;
 #[cfg(feature = "remote-keys")]
@@ -52,6 +54,8 @@ pub use environment::EnvironmentKeys;
 pub use gitlab::GitLabKeys;
 #[cfg(feature = "remote-keys")]
 pub use kubernetes::KubernetesKeys;
+#[cfg(feature = "pkcs11")]
+pub use pkcs11::Pkcs11Keys;
 pub use reference::KeyReference;
 #[cfg(feature = "remote-keys")]
 pub use web::HttpsKeys;

@@ -18,7 +18,13 @@ pub(crate) fn refusal(reference: &KeyReference) -> KeyResolverError {
     let message = if let Some(service) = name_of(&CLOUD) {
         format!("the key `{reference}` is in {service}, and no resolver for `{scheme}` is configured")
     } else if let Some(feature) = name_of(&OF_FEATURES) {
-        format!("the key `{reference}` cannot be resolved: this build of verimage is without `{feature}`")
+        let built = scheme == "pkcs11" && cfg!(feature = "pkcs11");
+        let lacks = if built {
+            "`COSIGN_PKCS11_MODULE_PATH` names no module".to_owned()
+        } else {
+            format!("this build of verimage is without `{feature}`")
+        };
+        format!("the key `{reference}` cannot be resolved: {lacks}")
     } else if scheme == "file" {
         return KeyResolverError::invalid("a key reference is for keys that are in no file").with_hint("write the path under `file`");
     } else {
@@ -40,7 +46,7 @@ mod tests {
             ("gcpkms://projects/p", "Google Cloud KMS", "`KeyResolver`"),
             ("azurekms://vault/key", "Azure Key Vault", "`KeyResolver`"),
             ("hashivault://key", "HashiCorp Vault", "`KeyResolver`"),
-            ("pkcs11:object=key", "without `pkcs11`", "cosign public-key --key pkcs11:object=key"),
+            ("pkcs11:object=key", "cannot be resolved: ", "cosign public-key --key pkcs11:object=key"),
             ("acme://key", "`sigstore-kms-acme`", "`KeyResolver`"),
             ("file:///cosign.pub", "no file", "`file`"),
         ] {

@@ -1,10 +1,12 @@
 //! Keys from elsewhere, against servers on this machine that say what they should not.
 #![cfg(feature = "remote-keys")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr)]
 
 mod gitlab;
 mod kubernetes;
 mod loader;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
 mod server;
 mod web;
 
