@@ -239,6 +239,27 @@ async fn only_the_authority_of_the_cluster_counts() {
     assert_eq!(server.seen().len(), asked);
 }
 
+/// In a process of its own, whose system trusts the authority of the server.
+#[tokio::test]
+async fn the_authorities_of_the_system_count_only_where_the_cluster_names_none() {
+    let folder = Folder::new();
+    if let Ok(address) = std::env::var("VERIMAGE_TEST_SERVER") {
+        let web = resolve(&verimage::keys::HttpsKeys::new(), &format!("{address}/k")).await;
+        assert!(web.is_ok(), "{web:?}");
+        assert!(resolve(&folder.keys(&config(&address, "", "token: t")), REFERENCE).await.is_ok());
+        let other = folder.keys(&config(&address, &Authority::new().data(), "token: t"));
+        return assert_eq!(resolve(&other, REFERENCE).await.unwrap_err().code, Code::StoreUnavailable);
+    }
+    let authority = Authority::new();
+    let server = authority.server(false).await;
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "kubernetes::the_authorities_of_the_system_count_only_where_the_cluster_names_none", "--nocapture"]);
+    again.env("VERIMAGE_TEST_SERVER", format!("https://127.0.0.1:{}", server.port));
+    again.env("SSL_CERT_FILE", folder.write("system.pem", authority.0.pem()));
+    let status = tokio::task::spawn_blocking(move || again.status()).await.unwrap();
+    assert!(status.unwrap().success() && server.seen().len() == 2);
+}
+
 #[tokio::test]
 async fn a_pod_asks_its_own_cluster_with_the_token_of_the_hour() {
     let authority = Authority::new();
