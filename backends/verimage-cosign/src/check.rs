@@ -173,8 +173,7 @@ impl CosignCheck {
     fn settle_statements(&mut self, attestation: &Attestation) {
         let all: Vec<&Verified> = self.verified.iter().map(|(_, verified)| verified).collect();
         let unknown = self.reports.iter().filter_map(|report| report.outcome.as_ref().err());
-        let unknown =
-            unknown.into_iter().find(|failure| failure.code.class() == CodeClass::Inconclusive).filter(|_| self.needs_all()).cloned();
+        let unknown = unknown.into_iter().find(|failure| failure.class() == CodeClass::Inconclusive).filter(|_| self.needs_all()).cloned();
         let settled: Vec<(usize, Failure)> = self
             .verified
             .iter()
