@@ -11,6 +11,17 @@ fn world() -> (Instance, Question) {
     (world, question)
 }
 
+/// The manifest of a referrer as cosign 2 wrote it: layers with their evidence in annotations.
+fn old_referrer(question: Question, layer: &Layer, artifact_type: &str) -> Question {
+    let mut manifest = legacy::manifest(std::slice::from_ref(layer));
+    manifest["subject"] = json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": IMAGE, "size": 2});
+    manifest["artifactType"] = json!(artifact_type);
+    question.store(|store| {
+        store.add_blob(layer.blob.clone());
+        store.add_referrer(IMAGE, artifact_type, &json!({}), manifest.to_string().into_bytes());
+    })
+}
+
 /// Where one statement is enough, one that does not fulfil the conditions ends no search: the others may stand elsewhere.
 #[test]
 fn one_statement_of_any_is_looked_for_everywhere() {
@@ -27,5 +38,23 @@ fn one_statement_of_any_is_looked_for_everywhere() {
         .accept("the right one among the referrers", &asked("any").signed(&[&wrong, &right]))
         .refuse("all wanted", &asked("all").signed(&[&wrong, &right]), "attestation-condition-failed")
         .refuse("none right", &asked("any").signed(&[&wrong]), "attestation-condition-failed")
+        .check();
+}
+
+/// Whoever demands bundles accepts nothing else among the referrers.
+#[test]
+fn a_demanded_form_is_demanded_among_referrers_too() {
+    let (world, question) = world();
+    let signer = world.keyless(&Leaf::github());
+    let signature = Layer::new(&signer.sign_image(IMAGE));
+    let attestation = Layer::new(&signer.attest_legacy(&statement(IMAGE, PROVENANCE, json!({}))));
+    let old = |question: Question| old_referrer(question, &signature, "application/vnd.dev.cosign.artifact.sig.v1+json");
+    let attested = |question: Question| old_referrer(question.attested(PROVENANCE), &attestation, "application/vnd.in-toto+json");
+    let bundles = question.clone().with("format", json!("bundle"));
+    Table::new()
+        .accept("any form", &old(question.clone()))
+        .refuse("bundles alone", &old(bundles.clone()), "signature-not-found")
+        .accept("an attestation in any form", &attested(question))
+        .refuse("an attestation in bundles alone", &attested(bundles), "attestation-not-found")
         .check();
 }

@@ -290,7 +290,7 @@ impl CosignCheck {
         };
         let attestation = self.attestation.clone();
         let layers = discover::read_manifest(blob.bytes())
-            .and_then(|manifest| discover::referrer_layers(manifest, sought(attestation.as_deref()), &self.subject));
+            .and_then(|manifest| discover::referrer_layers(manifest, self.format, sought(attestation.as_deref()), &self.subject));
         match layers {
             Err(failure) => self.report(manifest, 0, Err(failure)),
             Ok(layers) => {
