@@ -1,6 +1,7 @@
 //! What a hostile reader of the checks found: each test has the case that was judged wrongly.
 
 use serde_json::json;
+use verimage::{FolderMaterial, PolicyLoader};
 use verimage_tests::instance::*;
 
 const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
@@ -57,4 +58,28 @@ fn a_demanded_form_is_demanded_among_referrers_too() {
         .accept("an attestation in any form", &attested(question))
         .refuse("an attestation in bundles alone", &attested(bundles), "attestation-not-found")
         .check();
+}
+
+/// What no signature could ever fulfil is an error of the policy.
+#[test]
+fn contradictions_are_told_when_the_policy_is_loaded() {
+    let (_, question) = world();
+    let pointer = |format: &str, store: &str, reference: &str| {
+        let asked = question.clone().with("format", json!(format)).with("stores", json!(["auto", "other"]));
+        let mut policy = asked.with("reference", json!(reference)).policy();
+        policy["stores"] = json!({"auto": {"type": "auto"}, "other": {"type": store}});
+        let loaded = PolicyLoader::new().load_text(&policy.to_string(), "case", &FolderMaterial::new(None));
+        loaded.err().map(|error| error.pointer.replace("/rules/0/require/cosign", ""))
+    };
+    for (format, store, reference, expected) in [
+        ("any", "tag", "repository", None),
+        ("bundle", "referrers", "off", None),
+        ("bundle", "referrers", "repository", Some("/reference")),
+        ("bundle", "referrers", "exact", Some("/reference")),
+        ("bundle", "tag", "off", Some("/stores/1")),
+        ("simpleSigning", "tag", "exact", None),
+        ("simpleSigning", "referrers", "off", Some("/stores/1")),
+    ] {
+        assert_eq!(pointer(format, store, reference).as_deref(), expected, "{format} {store} {reference}");
+    }
 }

@@ -12,8 +12,8 @@ use verimage_crypto::{CryptoSet, KeyError, PublicKey};
 use crate::authority::{Authority, CertificateRules, Hints, Purpose};
 use crate::check::CosignVerifier;
 use crate::config::{
-    CertificateConfig, CertificateIdentity, CosignConfig, ExtendedKeyUsage, KeylessConfig, LogsConfig, Sct, TimestampRule, Transparency,
-    algorithms,
+    CertificateConfig, CertificateIdentity, CosignConfig, ExtendedKeyUsage, Format, KeylessConfig, LogsConfig, Reference, Sct,
+    TimestampRule, Transparency, algorithms,
 };
 use crate::expectation::{Expectation, LogDemand};
 use crate::identity::{self, IssuerRule};
@@ -37,12 +37,7 @@ impl Backend for CosignBackend {
         let config: CosignConfig = read_config(config, context.pointer)?;
         let leaf = Leaf { config: &config, context, crypto: &self.crypto };
         let (expectation, warnings) = (leaf.expectation()?, leaf.warnings());
-        let named = config.stores.iter().enumerate();
-        let named: Result<Vec<_>, _> = named.map(|(index, name)| context.store(name, &format!("/stores/{index}")).cloned()).collect();
-        let mut stores = named?;
-        if stores.is_empty() {
-            stores.push(Store::Auto(Place::Image));
-        }
+        let stores = leaf.stores()?;
         Ok(Arc::new(CosignVerifier::new(stores, config.format, context.attestation.cloned(), expectation, warnings)))
     }
 
@@ -81,6 +76,10 @@ impl Leaf<'_> {
         if self.context.attestation.is_some() {
             self.refuse_claims_of_payloads()?;
         }
+        if self.config.format == Format::Bundle && self.config.reference != Reference::Off {
+            let message = "a bundle names no reference, so none could fulfil this";
+            return Err(self.context.invalid("/reference", message).with_hint("leave out `reference`, or `format: bundle`"));
+        }
         Ok(Expectation {
             crypto: *self.crypto,
             timestamps: self.timestamps(root.as_deref())?,
@@ -106,13 +105,37 @@ impl Leaf<'_> {
         words.into_iter().filter(|(applies, _)| *applies).map(|(_, word)| word).collect()
     }
 
+    /// Where to look. A place that cannot hold the demanded form is a mistake.
+    fn stores(&self) -> Result<Vec<Store>, PolicyError> {
+        let mut stores = Vec::new();
+        for (index, name) in self.config.stores.iter().enumerate() {
+            let field = format!("/stores/{index}");
+            let store = self.context.store(name, &field)?;
+            match (self.config.format, store) {
+                (Format::Bundle, Store::Tag { .. }) => {
+                    return Err(self.context.invalid(&field, format!("`{name}` holds tags, and bundles are never below a tag")));
+                }
+                (Format::SimpleSigning, Store::Referrers(_)) => {
+                    return Err(self
+                        .context
+                        .invalid(&field, format!("`{name}` holds referrers, and `simpleSigning` is below the tag alone")));
+                }
+                _ => stores.push(store.clone()),
+            }
+        }
+        if stores.is_empty() {
+            stores.push(Store::Auto(Place::Image));
+        }
+        Ok(stores)
+    }
+
     /// Statements have neither a reference nor annotations of the signer.
     fn refuse_claims_of_payloads(&self) -> Result<(), PolicyError> {
         let CosignConfig { reference, annotations, format, .. } = self.config;
         let fields = [
-            ("/reference", *reference != crate::config::Reference::Off),
+            ("/reference", *reference != Reference::Off),
             ("/annotations", !annotations.is_empty()),
-            ("/format", *format == crate::config::Format::SimpleSigning),
+            ("/format", *format == Format::SimpleSigning),
         ];
         match fields.into_iter().find(|(_, given)| *given) {
             Some((field, _)) => Err(self.context.invalid(field, "an attestation has nothing of the kind").with_hint("use `conditions`")),
