@@ -83,3 +83,18 @@ fn contradictions_are_told_when_the_policy_is_loaded() {
         assert_eq!(pointer(format, store, reference).as_deref(), expected, "{format} {store} {reference}");
     }
 }
+
+/// The number of an entry is told only where the log signed it.
+#[test]
+fn facts_are_verified() {
+    let (world, question) = world();
+    let stamped = Signer { stamps: vec![world.stamp()], ..world.keyless(&Leaf::github()) };
+    let good = stamped.attest(&image_statement(IMAGE));
+    let number = |signed: &Signed| question.clone().signed(&[signed]).ask().reports[0].facts.get("logIndex").cloned();
+    assert_eq!(number(&good), Some(good.entries[0].index.to_string()));
+    let claimed = good.entry(|entry| (entry.promise, entry.time, entry.index) = (None, 0, 7));
+    Table::new().accept("a proof without a promise", &question.clone().signed(&[&claimed])).check();
+    assert_eq!(number(&claimed), None);
+    let tiles = world.keyless_tiles(&Leaf::github()).attest(&image_statement(IMAGE));
+    assert_eq!(number(&tiles), Some(tiles.entries[0].index.to_string()));
+}
