@@ -98,3 +98,26 @@ fn facts_are_verified() {
     let tiles = world.keyless_tiles(&Leaf::github()).attest(&image_statement(IMAGE));
     assert_eq!(number(&tiles), Some(tiles.entries[0].index.to_string()));
 }
+
+/// A root that is named for its logs vouches for no times: those are for the root of the leaf.
+#[test]
+fn a_root_for_logs_is_one_for_logs_alone() {
+    let (world, _) = world();
+    let own = Authority::root("log operator's root", Key::p256("log operator's root"), AUTHORITY_YEARS);
+    let own = TimestampAuthority::new("https://logs.example", &own, Key::p256("log operator's signer"));
+    let logs = TrustedRoot {
+        logs: world.trusted_root().logs,
+        timestamp_authorities: vec![AuthorityService::timestamps(&own)],
+        ..TrustedRoot::default()
+    };
+    let leaf = TrustedRoot { logs: Vec::new(), ..world.trusted_root() };
+    let question = Question::keyless(&leaf).trusting("logs", trusted_root(&logs)).with("transparency", json!({"root": "logs"}));
+    let by = |authority: &TimestampAuthority| {
+        let stamps = vec![(authority.clone(), Token::default())];
+        [Signer { stamps, ..world.keyless_tiles(&Leaf::github()) }.attest(&image_statement(IMAGE))]
+    };
+    Table::new()
+        .accept_each("stamped by the leaf's authority", &question, &by(&world.timestamps))
+        .refuse_each("stamped by the logs' authority", &question, &by(&own), "timestamp-invalid")
+        .check();
+}

@@ -72,7 +72,9 @@ impl Leaf<'_> {
         if matches!(authority, Authority::Key { .. }) && self.config.sct.is_some() {
             return Err(self.context.invalid("/sct", "a key has no certificate that a log could know"));
         }
-        let root = self.log_root(own_root)?;
+        let root = self.log_root(own_root.clone())?;
+        // A root that `transparency` names beside that of `keyless` is for its logs alone.
+        let stamping = own_root.or_else(|| root.clone());
         if self.context.attestation.is_some() {
             self.refuse_claims_of_payloads()?;
         }
@@ -82,7 +84,7 @@ impl Leaf<'_> {
         }
         Ok(Expectation {
             crypto: *self.crypto,
-            timestamps: self.timestamps(root.as_deref())?,
+            timestamps: self.timestamps(stamping.as_deref())?,
             log: self.log(root.as_deref())?,
             authority,
             reference: self.config.reference,
