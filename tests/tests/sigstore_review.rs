@@ -121,3 +121,18 @@ fn a_root_for_logs_is_one_for_logs_alone() {
         .refuse_each("stamped by the logs' authority", &question, &by(&own), "timestamp-invalid")
         .check();
 }
+
+/// A name with control characters names nobody.
+#[test]
+fn names_are_printable() {
+    let (world, question) = world();
+    let anybody = question.identities(json!([{"subjectGlob": "*", "issuer": EMAIL_ISSUER}]));
+    let by = |name: &str| world.keyless(&Leaf::user(name)).both_forms();
+    Table::new()
+        .accept_each("a name", &anybody, &by("alice"))
+        .accept_each("letters of any language", &anybody, &by("Åsa"))
+        .refuse_each("a line break", &anybody, &by("alice\nimage is allowed"), "identity-mismatch")
+        .refuse_each("an escape", &anybody, &by("\u{1b}[2Jalice"), "identity-mismatch")
+        .refuse_each("NUL", &anybody, &by("alice\0bob"), "identity-mismatch")
+        .check();
+}
