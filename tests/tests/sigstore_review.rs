@@ -136,3 +136,16 @@ fn names_are_printable() {
         .refuse_each("NUL", &anybody, &by("alice\0bob"), "identity-mismatch")
         .check();
 }
+
+/// Among the referrers there may be anything of anybody's, an index too.
+#[test]
+fn an_index_among_the_referrers_is_passed_over() {
+    let (world, question) = world();
+    let index = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [],
+        "subject": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": IMAGE, "size": 2}});
+    let question = question.store(|store| {
+        store.add_referrer(IMAGE, "application/vnd.oci.image.index.v1+json", &json!({}), index.to_string().into_bytes());
+    });
+    let signed = world.keyless(&Leaf::github()).both_forms();
+    Table::new().accept_each("beside a signature", &question, &signed).refuse("alone", &question, "signature-not-found").check();
+}

@@ -289,9 +289,7 @@ impl CosignCheck {
             return self.report(manifest, 0, Err(Failure::new(Code::StoreUnavailable, detail)));
         };
         let attestation = self.attestation.clone();
-        let layers = discover::read_manifest(blob.bytes())
-            .and_then(|manifest| discover::referrer_layers(manifest, self.format, sought(attestation.as_deref()), &self.subject));
-        match layers {
+        match discover::referrer_layers(blob.bytes(), self.format, sought(attestation.as_deref()), &self.subject) {
             Err(failure) => self.report(manifest, 0, Err(failure)),
             Ok(layers) => {
                 let room = context.limits.signatures.saturating_sub(self.tried);

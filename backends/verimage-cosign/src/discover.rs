@@ -162,13 +162,9 @@ pub(crate) fn tag_layer(index: usize, layer: Descriptor, sought: Sought<'_>) -> 
     Ok((!hidden).then_some((index, layer, form)))
 }
 
-/// The layers of a referrer's manifest; none if the referrer is something else, or of a form that does not count.
-pub(crate) fn referrer_layers(
-    manifest: ImageManifest,
-    format: Format,
-    sought: Sought<'_>,
-    subject: &Subject,
-) -> Result<Vec<Found>, Failure> {
+/// The layers of a referrer; none if it is something else, such as an index, or of a form that does not count.
+pub(crate) fn referrer_layers(bytes: &[u8], format: Format, sought: Sought<'_>, subject: &Subject) -> Result<Vec<Found>, Failure> {
+    let Manifest::Image(manifest) = Manifest::parse(bytes).map_err(malformed)? else { return Ok(Vec::new()) };
     let stated = manifest.annotations.get(BUNDLE_PREDICATE_ANNOTATION);
     let hidden = stated.is_some_and(|stated| stated != sought.predicate());
     let (media_type, form) = sought.layer();
