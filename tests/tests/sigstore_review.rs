@@ -1,6 +1,6 @@
 //! What a hostile reader of the checks found: each test has the case that was judged wrongly.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use verimage::{FolderMaterial, PolicyLoader};
 use verimage_tests::instance::*;
 
@@ -60,6 +60,12 @@ fn a_demanded_form_is_demanded_among_referrers_too() {
         .check();
 }
 
+/// Where in its leaf a policy does not load.
+fn fault(policy: &Value) -> Option<String> {
+    let loaded = PolicyLoader::new().load_text(&policy.to_string(), "case", &FolderMaterial::new(None));
+    loaded.err().map(|error| error.pointer.replace("/rules/0/require/cosign", ""))
+}
+
 /// What no signature could ever fulfil is an error of the policy.
 #[test]
 fn contradictions_are_told_when_the_policy_is_loaded() {
@@ -68,8 +74,7 @@ fn contradictions_are_told_when_the_policy_is_loaded() {
         let asked = question.clone().with("format", json!(format)).with("stores", json!(["auto", "other"]));
         let mut policy = asked.with("reference", json!(reference)).policy();
         policy["stores"] = json!({"auto": {"type": "auto"}, "other": {"type": store}});
-        let loaded = PolicyLoader::new().load_text(&policy.to_string(), "case", &FolderMaterial::new(None));
-        loaded.err().map(|error| error.pointer.replace("/rules/0/require/cosign", ""))
+        fault(&policy)
     };
     for (format, store, reference, expected) in [
         ("any", "tag", "repository", None),
@@ -82,6 +87,11 @@ fn contradictions_are_told_when_the_policy_is_loaded() {
     ] {
         assert_eq!(pointer(format, store, reference).as_deref(), expected, "{format} {store} {reference}");
     }
+    let mut pinned = Question::certificate(&Instance::new().issuer).policy();
+    pinned["rules"][0]["require"]["cosign"] = json!({"certificate": {"leaf": "authority"}, "transparency": "none"});
+    assert_eq!(fault(&pinned), None);
+    pinned["rules"][0]["require"]["cosign"]["scheme"] = json!("rsa-pss");
+    assert_eq!(fault(&pinned).as_deref(), Some("/scheme"));
 }
 
 /// The number of an entry is told only where the log signed it.
@@ -135,6 +145,19 @@ fn names_are_printable() {
         .refuse_each("an escape", &anybody, &by("\u{1b}[2Jalice"), "identity-mismatch")
         .refuse_each("NUL", &anybody, &by("alice\0bob"), "identity-mismatch")
         .check();
+}
+
+/// A chain is of authorities: any other certificate in it would vouch for nothing, and whoever wrote it there means it.
+#[test]
+fn a_chain_is_of_authorities() {
+    let root = Authority::root("Enterprise root", Key::p256("enterprise root"), AUTHORITY_YEARS);
+    let leaf = pem("CERTIFICATE", &Leaf::enterprise("Alice").issue(&root, &[]));
+    let chained = |pem: String| Question::certificate(&root).trusting("authority", json!({"x509": {"pem": pem, "type": "ca"}}));
+    for pem in [leaf.clone(), format!("{leaf}{}", root.pem())] {
+        assert_eq!(chained(pem).load_error().pointer, "/rules/0/require/cosign/certificate/chain");
+    }
+    let signed = Signer::managed(Leaf::enterprise("Alice").key).sign_image(IMAGE);
+    Table::new().refuse_each("the root alone", &chained(root.pem()), &[signed], "identity-mismatch").check();
 }
 
 /// Among the referrers there may be anything of anybody's, an index too.

@@ -197,7 +197,7 @@ impl Leaf<'_> {
         };
         Ok(Authority::Certificates(CertificateRules {
             leaf,
-            issuers: vec![self.chain(chain, "/certificate/chain", CertificateKind::Ca)?],
+            issuers: vec![self.issuer(chain)?],
             hints: Hints::Used,
             purpose: if config.eku == ExtendedKeyUsage::Any { Purpose::Any } else { Purpose::CodeSigning },
             identities,
@@ -213,10 +213,10 @@ impl Leaf<'_> {
             return Err(self.context.invalid("/certificate", message).with_hint("remove them, or name the `chain`"));
         }
         let name = config.leaf.as_deref().unwrap_or_default();
+        let field = if self.config.scheme.is_some() { "/scheme" } else { "/certificate/leaf" };
         let unusable = |error: &KeyError| self.unusable_key("/certificate/leaf", name, error);
         let key = leaf.public_key().map_err(unusable)?;
-        let algorithms =
-            algorithms(key.kind(), None, self.config.scheme).map_err(|message| self.context.invalid("/certificate/leaf", message))?;
+        let algorithms = algorithms(key.kind(), None, self.config.scheme).map_err(|message| self.context.invalid(field, message))?;
         Ok(Authority::Key { key: self.crypto.load(key).map_err(|error| unusable(&error))?, algorithms })
     }
 
@@ -229,6 +229,19 @@ impl Leaf<'_> {
                 Err(self.context.invalid("/certificate/leaf", format!("`{name}` has {} certificates, one is needed here", several.len())))
             }
             Err(error) => Err(self.context.invalid("/certificate/leaf", format!("the certificate `{name}`: {error}"))),
+        }
+    }
+
+    /// An authority for signers: nobody else's certificate stands in its chain.
+    fn issuer(&self, name: &str) -> Result<Chain, PolicyError> {
+        let field = "/certificate/chain";
+        let chain = self.chain(name, field, CertificateKind::Ca)?;
+        match &chain.signer {
+            None => Ok(chain),
+            Some(other) => {
+                let message = format!("the certificates `{name}`: `{}` is no certificate authority", other.subject());
+                Err(self.context.invalid(field, message).with_hint("name the signer's own certificate as `leaf`"))
+            }
         }
     }
 
