@@ -1,11 +1,14 @@
 """A certificate authority of one's own, made with openssl: root, intermediate, and certificates of any kind beneath."""
 
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from signing import Key, make_key, run_or_fail
 
 BEGIN, END = "20250101000000Z", "20450101000000Z"
+START = "2025-01-01T00:00:00Z"
 
 CONFIGURATION = """\
 [ca]
@@ -32,6 +35,12 @@ SIGNER = ("basicConstraints = critical, CA:false", "keyUsage = critical, digital
 CODE_SIGNING = "extendedKeyUsage = codeSigning"
 RELEASE = "email:release@registry.example, URI:https://registry.example/build"
 SUMMER = "20250601000000Z"
+# As Fulcio writes it: who vouched for the name, as bytes and as a UTF-8 string.
+ISSUER, WORKLOAD = "https://issuer.example", "https://registry.example/workflow@refs/heads/main"
+ISSUED = (
+    f"1.3.6.1.4.1.57264.1.1 = DER:{ISSUER.encode().hex()}",
+    f"1.3.6.1.4.1.57264.1.8 = ASN1:UTF8:{ISSUER}",
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,7 @@ def make_good(office, issuing, keep):
     keep(office.signer("release", issuing, RELEASE))
     keep(office.signer("release-rsa3072", issuing, RELEASE, kind="rsa3072"))
     keep(office.signer("colleague", issuing, "email:colleague@registry.example", subject="/O=Demo/CN=colleague"))
+    keep(office.signer("workload", issuing, f"URI:{WORKLOAD}", extensions=(*SIGNER, CODE_SIGNING, *ISSUED)))
     keep(office.signer("nameless", issuing, subject="/O=Demo/CN=Build System"))
     mail = ("basicConstraints = CA:false", "keyUsage = critical, digitalSignature", "extendedKeyUsage = emailProtection")
     keep(office.signer("enterprise", issuing, RELEASE, extensions=mail))
@@ -141,3 +151,26 @@ def certificate_words(leaf, *above):
     file = leaf.file.with_suffix(".chain")
     file.write_text(chain(*above))
     return ["--certificate", leaf.file, "--certificate-chain", file]
+
+
+def trusted_root(authorities=(), stamps=()):
+    """A sigstore trusted root without logs; an authority is what is above its signers, the root last."""
+
+    def entries(chains):
+        return [
+            {"subject": {}, "uri": "", "certChain": {"certificates": encoded(members)}, "validFor": {"start": START}}
+            for members in chains
+        ]
+
+    def encoded(members):
+        return [{"rawBytes": re.sub("-----.*?-----|\n", "", member.pem)} for member in members]
+
+    return json.dumps(
+        {
+            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "tlogs": [],
+            "certificateAuthorities": entries(authorities),
+            "ctlogs": [],
+            "timestampAuthorities": entries(stamps),
+        }
+    )

@@ -171,7 +171,7 @@ class Cosign:
         """Writes the image with its signatures as an OCI layout."""
         self.call("save", "--dir", directory, reference)
 
-    def verify(self, public_key, reference, *arguments, environment=None):
-        """The finished `cosign verify`, whatever its outcome."""
-        flags = ["--allow-http-registry", "--insecure-ignore-tlog", "--key", public_key]
-        return run([self.executable, "verify", *flags, *arguments, reference], self.directory, environment)
+    def judge(self, subcommand, reference, *arguments, environment=None):
+        """The finished `cosign verify` or `cosign verify-attestation`, whatever its outcome."""
+        flags = ["--allow-http-registry", "--insecure-ignore-tlog"]
+        return run([self.executable, subcommand, *flags, *arguments, reference], self.directory, environment)

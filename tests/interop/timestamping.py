@@ -62,6 +62,16 @@ class TimestampAuthority:
         """Where to ask."""
         return f"http://127.0.0.1:{self.server.server_address[1]}/api/v1/timestamp"
 
+    def words(self, cosign, bundle):
+        """What makes cosign ask here: a flag, or for the bundles of version 3 a signing configuration with one service."""
+        if cosign.line == "v2" or not bundle:
+            return ["--timestamp-server-url", self.url]
+        file = self.directory / "signing-config.json"
+        service = f"url={self.url},api-version=1,start-time=2025-01-01T00:00:00Z,operator=demo"
+        words = ["signing-config", "create", "--tsa", service, "--tsa-config", "ANY", "--out", file]
+        run_or_fail([cosign.executable, *words], cosign.directory)
+        return ["--signing-config", file]
+
     def answer(self, query):
         """The response to a query, both in DER."""
         with self.lock:
