@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo test check lint docs deny corpus interop interop-all bench bench-ratios fuzz-smoke codes tools
+.PHONY: demo test check lint docs deny corpus differential interop interop-all bench bench-ratios fuzz-smoke codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -33,6 +33,10 @@ deny:
 corpus:
 	$(CARGO) test --quiet -p verimage-tests --test corpus -- --nocapture
 
+# Our verdict beside that of sigstore-verify, on the bundles of the test instance and of the corpus.
+differential:
+	@tests/tools/differential.sh
+
 # The real tools against real registries; tools that cannot be had in time are skipped aloud.
 interop:
 	$(CARGO) build --quiet -p verimage-cli
@@ -58,4 +62,4 @@ fuzz-smoke:
 codes:
 	@$(CARGO) run --quiet -p verimage-cli -- codes --format markdown > docs/codes.md
 
-check: test lint docs deny corpus interop fuzz-smoke
+check: test lint docs deny corpus differential interop fuzz-smoke

@@ -1,7 +1,7 @@
 //! The command line as it is typed. [`crate::plan`] turns it into what is to be done.
 
 // The comments of arguments are their help texts, in which brackets mean what they mean on command lines.
-#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
+#![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
 mod trust;
 

@@ -2,12 +2,63 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use verimage::{CryptoSet, Decision, FolderMaterial, ImageRef, Limits, PolicyLoader, Transcript, Verdict};
+use verimage::{CryptoSet, Decision, FolderMaterial, ImageRef, Limits, PolicyError, PolicyLoader, Transcript, Verdict};
 use verimage_core::manifest::Manifest;
+use verimage_core::policy::{Anchor, AnchorRoot};
 use verimage_core::{Context, Progress, Session, Timestamp};
+use verimage_cosign::artifact::{Artifact, ArtifactVerifier};
+use verimage_crypto::rfc3161::{Stamped, TokenRules};
+use verimage_crypto::x509::{Certificate, Leaf, PathRules};
 use verimage_crypto::{EcdsaKey, EcdsaVerifier, PublicKey, Refused};
+
+/// A bundle over an artifact. Where every signature check says no, it is refused; where every check says yes, it goes deep.
+pub fn bundle(data: &[u8]) {
+    let artifact = Artifact::Bytes(b"artifact");
+    let now = Timestamp::from_second(1_775_000_000).expect("a time");
+    assert!(verifier::<false>(INSTANCE).expect("the leaf").verify(data, artifact, now).is_err(), "accepted without a signature");
+    let _ = verifier::<true>(INSTANCE).expect("the leaf").verify(data, artifact, now);
+}
+
+/// A trusted root is read or refused, with a reason.
+pub fn trusted_root(data: &[u8]) {
+    if let Err(error) = verifier::<true>(data) {
+        assert!(!error.message.is_empty());
+    }
+}
+
+/// A keyless leaf under a trusted root.
+fn verifier<const ANSWER: bool>(root: &[u8]) -> Result<ArtifactVerifier, PolicyError> {
+    let leaf = r#"{"keyless": {"root": "root", "identities": [{"issuerGlob": "*", "subjectGlob": "*"}]}}"#;
+    let anchors = BTreeMap::from([("root".to_owned(), Anchor::TrustedRoot(AnchorRoot { json: root.to_vec(), dated: None }))]);
+    ArtifactVerifier::new(&serde_json::from_str(leaf).expect("a leaf"), anchors, set::<ANSWER>())
+}
+
+/// A certificate is read or refused; what is read keeps its bytes, and is never its own anchor.
+pub fn certificate(data: &[u8]) {
+    if let Ok(certificate) = Certificate::from_der(data) {
+        assert_eq!(certificate.der(), data);
+        assert!(certificate.tbs_der().len() < data.len());
+        let anchors = [certificate.clone()];
+        let moment = certificate.validity().not_before;
+        assert!(PathRules::new(&anchors, &[], moment).leaf(Leaf::Any).find(&certificate, &set::<true>()).is_err());
+    }
+}
+
+/// A timestamp without an anchor is refused, whatever it is over.
+pub fn timestamp(data: &[u8]) {
+    assert!(TokenRules::new(&[]).verify(data, Stamped::InsecureAnything, &set::<true>()).is_err());
+}
+
+/// The trusted root of the tests' sigstore instance.
+const INSTANCE: &[u8] = include_bytes!("../seeds/trusted-root/instance");
+
+/// A crypto set whose ECDSA checks all give one answer.
+fn set<const ANSWER: bool>() -> CryptoSet {
+    CryptoSet { ecdsa: &Always::<ANSWER>, ..CryptoSet::rustcrypto() }
+}
 
 /// A manifest is read or refused; what is read is one kind.
 pub fn manifest(data: &[u8]) {
@@ -57,8 +108,8 @@ pub fn session(data: &[u8]) {
 fn judge<const ANSWER: bool>(transcript: &Transcript) -> Option<Verdict> {
     let image = ImageRef::parse(transcript.image()).ok()?;
     let replay = transcript.replay().ok()?;
-    let set = CryptoSet { ecdsa: &Always::<ANSWER>, ..CryptoSet::rustcrypto() };
-    let policy = PolicyLoader::with_crypto(set).load_text(POLICY, "fuzz", &FolderMaterial::new(None)).expect("the policy loads");
+    let policy =
+        PolicyLoader::with_crypto(set::<ANSWER>()).load_text(POLICY, "fuzz", &FolderMaterial::new(None)).expect("the policy loads");
     let limits = transcript.limits().within(&Limits::default());
     let context = Context::new(Timestamp::UNIX_EPOCH, &limits);
     let mut session = Session::new(&policy, image, None);
@@ -109,11 +160,30 @@ mod tests {
 
     #[test]
     fn seeds_pass() {
-        let targets: [(&str, fn(&[u8])); 5] =
-            [("manifest", manifest), ("payload", payload), ("policy", policy), ("reference", reference), ("session", session)];
+        let targets: [(&str, fn(&[u8])); 9] = [
+            ("bundle", bundle),
+            ("certificate", certificate),
+            ("manifest", manifest),
+            ("payload", payload),
+            ("policy", policy),
+            ("reference", reference),
+            ("session", session),
+            ("timestamp", timestamp),
+            ("trusted-root", trusted_root),
+        ];
         for (name, target) in targets {
             assert!(replay_seeds(name, target) > 0, "{name} has no seeds");
         }
+    }
+
+    /// The seeds reach the end of a verification: with checks that always say yes, a real bundle is accepted.
+    #[test]
+    fn a_real_bundle_goes_deep() {
+        let seed = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/bundle/message")).unwrap();
+        let now = Timestamp::from_second(1_775_000_000).unwrap();
+        let verdict = |verifier: Result<ArtifactVerifier, PolicyError>| verifier.unwrap().verify(&seed, Artifact::Bytes(b"artifact"), now);
+        assert!(verdict(verifier::<true>(INSTANCE)).is_ok(), "{:?}", verdict(verifier::<true>(INSTANCE)));
+        assert_eq!(verdict(verifier::<false>(INSTANCE)).unwrap_err().code, verimage::Code::SignatureInvalid);
     }
 
     /// The seeds reach the end of a session: with checks that always say yes, a real transcript is allowed.

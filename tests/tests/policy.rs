@@ -128,7 +128,8 @@ fn a_layout_must_hold_the_digest_that_it_is_named_with() {
 #[test]
 fn contradictions_of_a_cosign_leaf_do_not_load() {
     let leaf = |leaf: &str| {
-        let trust = "trust:\n  ca: { x509: { file: ../certificates/ca.pem, type: ca } }\n  key: { publicKey: { file: p256.pub } }\n";
+        let ca = serde_json::to_string(&verimage_tests::instance::Instance::new().root.pem()).unwrap();
+        let trust = format!("trust:\n  ca: {{ x509: {{ pem: {ca}, type: ca }} }}\n  key: {{ publicKey: {{ file: p256.pub }} }}\n");
         let used = "- name: other\n  images: [\"other.example/**\"]\n  require: { anyOf: [{ cosign: { key: key } }, \
             { cosign: { certificate: { chain: ca, identity: any } } }] }\n";
         let text = format!("{HEAD}{trust}rules:\n- name: demo\n  images: [\"**/**\"]\n  require: {{ cosign: {leaf} }}\n{used}");
@@ -147,7 +148,10 @@ fn contradictions_of_a_cosign_leaf_do_not_load() {
         ("{ keyless: { identities: [{ issuer: a, issuerGlob: b, subject: c }] } }".to_owned(), "/keyless/identities/0"),
         ("{ keyless: { identities: [{ issuer: a, subjectRegex: \"(\" }] } }".to_owned(), "/keyless/identities/0/subjectRegex"),
         ("{ keyless: { identities: [{ issuer: \"\", subject: a }] } }".to_owned(), "/keyless/identities/0/issuer"),
-        ("{ keyless: { identities: [{ issuer: a, subject: b, extensions: { repo: c } }] } }".to_owned(), "/keyless/identities/0/extensions/repo"),
+        (
+            "{ keyless: { identities: [{ issuer: a, subject: b, extensions: { repo: c } }] } }".to_owned(),
+            "/keyless/identities/0/extensions/repo",
+        ),
         ("{ keyless: { identities: [{ issuer: a, subject: b }], root: key } }".to_owned(), "/keyless/root"),
         (keyless(", transparency: { minEntries: 0 }"), "/transparency/minEntries"),
         (keyless(", transparency: { minEntries: 9 }"), "/transparency"),
@@ -179,8 +183,14 @@ fn attestations_of_a_rule_are_checked_when_it_loads() {
         ("[]".to_owned(), "/attestations"),
         ("[{ name: a, predicateType: nonsense, require: { cosign: { key: demo } } }]".to_owned(), "/attestations/0/predicateType"),
         ("[{ name: a, predicateType: vuln, require: { allow: { reason: x } } }]".to_owned(), "/attestations/0/require/allow"),
-        ("[{ name: a, predicateType: vuln, require: { cosign: { key: demo, annotations: { a: b } } } }]".to_owned(), "/attestations/0/require/cosign/annotations"),
-        ("[{ name: a, predicateType: vuln, require: { cosign: { key: demo, reference: exact } } }]".to_owned(), "/attestations/0/require/cosign/reference"),
+        (
+            "[{ name: a, predicateType: vuln, require: { cosign: { key: demo, annotations: { a: b } } } }]".to_owned(),
+            "/attestations/0/require/cosign/annotations",
+        ),
+        (
+            "[{ name: a, predicateType: vuln, require: { cosign: { key: demo, reference: exact } } }]".to_owned(),
+            "/attestations/0/require/cosign/reference",
+        ),
         (attestation(", conditions: { path: /a, op: lt, value: x }"), "/attestations/0/conditions/value"),
         (attestation(", statements: some"), "/attestations/0/statements"),
     ] {

@@ -170,7 +170,7 @@ fn cve_2026_22703_compares_on_every_path() {
     let key = Key::p256("managed");
     let stamped = |signer: Signer| Signer { stamps: vec![world.stamp()], ..signer };
     let ca = AuthorityService::certificates("https://fulcio.example", &world.issuer);
-    let chained = Question::certificate(&world.root)
+    let chained = Question::certificate(&world.issuer)
         .with("transparency", json!({"root": "sigstore"}))
         .trusting("sigstore", trusted_root(&TrustedRoot { authorities: vec![ca], ..root.clone() }));
     let mut table = Table::new();
@@ -455,7 +455,7 @@ fn tob_sigstore_4_algorithm_named_by_the_entry() {
         [good.changed(|it| it.entries = vec![world.tiles.enter(("hashedrekord", "0.0.2"), &body, SIGNED)])]
     };
     let mut table = Table::new().accept_each("the key's own", &question, &with("PKIX_ECDSA_P256_SHA_256"));
-    for other in ["PKIX_ECDSA_P384_SHA_384", "PKIX_ED25519", "PKIX_RSA_PSS_2048_SHA256", "PKIX_ECDSA_P256_HMAC_SHA_256", ""] {
+    for other in ["PKIX_ECDSA_P384_SHA_384", "PKIX_ED25519", "PKIX_RSA_PSS_2048_SHA256", "PKIX_ECDSA_P521_SHA_512", ""] {
         table = table.refuse_each(other, &question, &with(other), MISMATCH);
     }
     table.check();

@@ -121,7 +121,7 @@ fn one_of_several_names_is_enough() {
         .accept_each("second of two", &question, &names(&[email.clone(), uri.clone()]))
         .accept_each("beside an address", &question, &names(&[odd, uri]))
         .refuse_each("none of the names", &question, &names(std::slice::from_ref(&email)), "identity-mismatch")
-        .refuse_each("no name", &question, &names(&[]), "certificate-untrusted")
+        .refuse_each("no name", &question, &names(&[]), "identity-mismatch")
         .check();
 }
 
@@ -187,13 +187,13 @@ fn extensions_that_can_be_read_in_two_ways_are_refused() {
     let without = Leaf { issuer: None, issuer_raw: None, ..Leaf::github() };
     let with = |value: Vec<u8>| by(&world, &Leaf { others: vec![Extension::new(&id, value)], ..without.clone() });
     let text = der::utf8(GITHUB_ISSUER);
-    let twice = Leaf { others: vec![leaf::claim(8, "https://evil.example")], ..Leaf::github() };
+    let twice = by(&world, &Leaf { others: vec![leaf::claim(8, "https://evil.example")], ..Leaf::github() });
     Table::new()
         .accept_each("UTF8String", &question, &with(text.clone()))
         .refuse_each("trailing bytes", &question, &with([&text[..], &[0]].concat()), "certificate-malformed")
         .refuse_each("another string type", &question, &with(der::tlv(0x13, &[GITHUB_ISSUER.as_bytes()])), "certificate-malformed")
         .refuse_each("plain bytes", &question, &with(GITHUB_ISSUER.as_bytes().to_vec()), "certificate-malformed")
-        .refuse_each("twice", &question, &by(&world, &twice), "certificate-malformed")
+        .refuse_each("twice", &question, &twice, "certificate-malformed")
         .check();
 }
 
@@ -209,13 +209,13 @@ fn a_path_leads_to_an_authority_of_the_root() {
     let forged = Instance { issuer: below_leaf.clone(), ..world.clone() };
     let mut by_leaf = forged.keyless(&github);
     by_leaf.chain = vec![below_leaf.certificate(), world.issuer.certificate()];
-    let garbage = world.keyless(&github).both_forms().map(|signed| signed.changed(|it| it.certificate = Some(b"no certificate".to_vec())));
+    let none = world.keyless(&github).both_forms().map(|signed| signed.changed(|it| it.certificate = Some(b"none".to_vec())));
     Table::new()
         .accept_each("an authority of the root", &question, &by(&world, &github))
         .refuse_each("a stranger of the same name", &question, &by(&strange, &github), "certificate-untrusted")
         .refuse_each("a stranger who shows his root", &question, &shown.both_forms(), "certificate-untrusted")
         .refuse_each("a leaf that issues", &question, &by_leaf.both_forms(), "certificate-untrusted")
-        .refuse_each("no certificate", &question, &garbage, "certificate-malformed")
+        .refuse_each("no certificate", &question, &none, "certificate-malformed")
         .check();
 }
 
@@ -358,13 +358,17 @@ fn an_sct_is_there() {
         .refuse_each("none", &question, &none, "sct-missing")
         .refuse_each("of an unknown log", &question, &unknown, "sct-missing")
         .accept_each("none is needed", &off, &none)
-        .refuse_each(
-            "none of the root",
-            &Question::keyless(&TrustedRoot { certificate_logs: Vec::new(), ..world.trusted_root() }),
-            &by(&world, &Leaf::github()),
-            "sct-missing",
-        )
         .check();
+}
+
+/// A root that can prove nothing is found out when the policy is loaded.
+#[test]
+fn a_root_without_certificate_logs_needs_no_sct() {
+    let (world, _) = world();
+    let bare = TrustedRoot { certificate_logs: Vec::new(), ..world.trusted_root() };
+    assert_eq!(Question::keyless(&bare).load_error().pointer, "/rules/0/require/cosign/keyless/root");
+    let none = Question::keyless(&bare).with("sct", json!("none"));
+    Table::new().accept_each("none is needed", &none, &with_scts(&world, &[])).check();
 }
 
 /// RFC 6962, section 3.2: what an SCT signs.
@@ -477,9 +481,9 @@ fn certificate_logs_may_have_rsa_keys() {
         .check();
 }
 
-/// Two documents in the annotation: the first one is the certificate, whatever follows.
+/// Of several certificates the first is the signer's, as cosign takes it; the right one is not looked for.
 #[test]
-fn the_first_certificate_of_the_annotation_counts() {
+fn the_first_certificate_of_the_annotation_is_the_signers() {
     let (world, question) = world();
     let (github, email) = (world.keyless(&Leaf::github()).sign_image(IMAGE), world.certify(&Leaf::email()));
     let layer = Layer::new(&github);
@@ -490,7 +494,7 @@ fn the_first_certificate_of_the_annotation_counts() {
     Table::new()
         .accept("its own alone", &with(&own))
         .accept("its own first", &with(&format!("{own}{other}")))
-        .refuse("another first", &with(&format!("{other}{own}")), "signature-invalid")
+        .refuse("another first", &with(&format!("{other}{own}")), "identity-mismatch")
         .refuse("cut", &with(cut), "certificate-malformed")
         .refuse("a public key", &with(&Leaf::github().key.pem()), "certificate-malformed")
         .refuse("blank", &with(" \n"), "identity-mismatch")
@@ -579,7 +583,9 @@ mod certificates {
     fn purposes_can_be_left_open() {
         let (root, leaf) = enterprise();
         let plain = signer(&root, &Leaf { purposes: None, ..leaf.clone() }).both_forms();
-        let server = signer(&root, &Leaf { purposes: Some(vec![purpose::SERVER_AUTHENTICATION]), ..leaf }).both_forms();
+        let server = signer(&root, &Leaf { purposes: Some(vec![purpose::SERVER_AUTHENTICATION]), ..leaf.clone() }).both_forms();
+        let agreement = signer(&root, &Leaf { purposes: None, usage: Some(usage::KEY_AGREEMENT), ..leaf.clone() }).both_forms();
+        let without_usage = signer(&root, &Leaf { purposes: None, usage: None, ..leaf }).both_forms();
         let strict = Question::certificate(&root);
         let open = Question::certificate(&root).certificate_with("eku", json!("any"));
         Table::new()
@@ -587,6 +593,8 @@ mod certificates {
             .refuse_each("servers, code signing wanted", &strict, &server, "certificate-untrusted")
             .accept_each("no purpose, any wanted", &open, &plain)
             .accept_each("servers, any wanted", &open, &server)
+            .accept_each("nothing said of its use, any wanted", &open, &without_usage)
+            .refuse_each("for agreement alone, any wanted", &open, &agreement, "certificate-untrusted")
             .check();
     }
 

@@ -84,6 +84,7 @@ impl CertificateRules {
         times: &[Timestamp],
         crypto: &CryptoSet,
     ) -> Result<Path, Failure> {
+        self.check_key_usage(leaf)?;
         let hints = if self.hints == Hints::Used { found.get(1..).unwrap_or_default() } else { &[] };
         let mut closest: Option<Failure> = None;
         for issuer in &self.issuers {
@@ -97,6 +98,16 @@ impl CertificateRules {
             }
         }
         Err(closest.unwrap_or_else(|| Failure::new(Code::CertificateUntrusted, "the trusted root has no certificate authority")))
+    }
+
+    /// Whatever the purpose: a key that says what it is for must be for signatures (RFC 5280, section 4.2.1.3).
+    fn check_key_usage(&self, leaf: &Certificate) -> Result<(), Failure> {
+        match leaf.key_usage() {
+            Some(usage) if !usage.contains(KeyUsage::DIGITAL_SIGNATURE) => {
+                Err(Failure::new(Code::CertificateUntrusted, "the signer's certificate is not for signatures"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// RFC 5280, section 6, at each time; the certificate profile of the client specification, section "Certificate".

@@ -100,7 +100,7 @@ impl Leaf<'_> {
         let words = [
             (self.config.transparency == Transparency::None, "log-not-required"),
             (any_identity, "identity-not-checked"),
-            (any_usage, "key-usage-not-checked"),
+            (any_usage, "purpose-not-checked"),
             (without_sct, "sct-not-required"),
         ];
         words.into_iter().filter(|(applies, _)| *applies).map(|(_, word)| word).collect()
@@ -255,14 +255,17 @@ impl Leaf<'_> {
                     Anchor::TrustedRoot(_) => self.trusted_root(&named.tsa, "/timestamp/tsa")?.timestamp_authorities.clone(),
                     _ => vec![self.chain(&named.tsa, "/timestamp/tsa", CertificateKind::Tsa)?],
                 };
-                if named.min_entries == 0 || named.min_entries > authorities.len() {
-                    let message = format!("`minEntries` is between 1 and {}, the number of authorities", authorities.len());
-                    return Err(self.context.invalid("/timestamp/minEntries", message));
-                }
                 (authorities, named.min_entries)
             }
         };
-        Ok(TimestampDemand { authorities, least })
+        let demand = TimestampDemand { authorities, least };
+        match (&self.config.timestamp, demand.different()) {
+            (Some(TimestampRule::Authorities(_)), most) if !(1..=most).contains(&least) => {
+                let message = format!("`minEntries` is between 1 and {most}, the number of different authorities");
+                Err(self.context.invalid("/timestamp/minEntries", message))
+            }
+            _ => Ok(demand),
+        }
     }
 
     /// A key of a kind that is not used is told apart from a text that is no key.

@@ -168,7 +168,7 @@ pub enum ExtendedKeyUsage {
     /// Code signing, and its key usage must allow signatures.
     #[default]
     CodeSigning,
-    /// Anything; the verdict warns `key-usage-not-checked`.
+    /// Anything; the verdict warns `purpose-not-checked`.
     Any,
 }
 

@@ -1,6 +1,6 @@
 //! What one signature must fulfil, all of it: the same checks for every form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use verimage_core::{Code, Digest, Evidence, Failure, Signer, Timestamp, VerifiedTime};
 use verimage_crypto::x509::Certificate;
@@ -78,7 +78,7 @@ impl Expectation {
                 let algorithm = verify(&key, &algorithms, signed)?;
                 let verifier = Verifier::Certificate { der: leaf.der(), key: key.public_key().kind() };
                 let (times, mut facts) = self.proofs(signed, &verifier, algorithm, now)?;
-                let moments = self.moments(&times, now)?;
+                let moments = self.moments(&times, signed.material, now)?;
                 let path = rules.check_path(leaf, certificates, &moments, &self.crypto)?;
                 facts.extend(claims.extensions.iter().map(|(number, text)| (crate::fulcio::extension_name(*number), text.clone())));
                 facts.extend(claims.issuer.iter().map(|issuer| ("issuer".to_owned(), issuer.clone())));
@@ -139,18 +139,18 @@ impl Expectation {
         let binding = Binding { signature: signed.signature, verifier: *verifier, signed: content };
         let verified = signed.material.entries.read().and_then(|entries| verify_all(&entries, &demand.logs, &binding));
         let evidence = verified.map_err(|error| Failure::new(error.code(), error.to_string()))?;
-        let mut logs: Vec<&[u8]> = evidence.iter().map(|entry| entry.log_id.as_slice()).collect();
-        logs.sort_unstable();
-        logs.dedup();
+        let logs: BTreeSet<_> = evidence.iter().map(|entry| entry.key).collect();
         if logs.len() < demand.least { Err(too_few_logs(logs.len(), demand.least)) } else { Ok(evidence) }
     }
 
     /// When the certificate must be valid: at every verified time. Without any, now is as good as the policy wants it, but
     /// only if it asks for no log: an inclusion proof says that there is an entry, not since when.
-    fn moments(&self, times: &[VerifiedTime], now: Timestamp) -> Result<Vec<Timestamp>, Failure> {
+    fn moments(&self, times: &[VerifiedTime], material: &Material, now: Timestamp) -> Result<Vec<Timestamp>, Failure> {
         match times {
             [] if self.log.is_some() => {
-                Err(Failure::new(Code::TimestampMissing, "the log entry has no time, and no timestamp comes with the signature"))
+                let stamped = material.timestamps.as_ref().is_ok_and(|tokens| !tokens.is_empty());
+                let rest = if stamped { "the policy trusts no timestamp authority" } else { "no timestamp comes with the signature" };
+                Err(Failure::new(Code::TimestampMissing, format!("the log entry has no time, and {rest}")))
             }
             [] => Ok(vec![now]),
             times => Ok(times.iter().map(|verified| verified.time).collect()),

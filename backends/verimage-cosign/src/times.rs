@@ -3,6 +3,7 @@
 use verimage_core::{Code, Failure, Timestamp};
 use verimage_crypto::CryptoSet;
 use verimage_crypto::rfc3161::{Embedded, Stamped, TokenRules};
+use verimage_crypto::x509::Certificate;
 
 use crate::trust::Chain;
 
@@ -37,26 +38,42 @@ impl TimestampDemand {
             stamping.push(authority);
             times.push(time);
         }
-        stamping.sort_unstable();
-        stamping.dedup();
-        if stamping.len() < self.least {
-            let detail = format!("{} timestamp authorities are needed, {} have stamped the signature", self.least, stamping.len());
-            return Err(Failure::new(Code::TimestampMissing, detail));
+        match different(&stamping) {
+            found if found < self.least => {
+                let detail = format!("{} different timestamp authorities are needed, {found} have stamped the signature", self.least);
+                Err(Failure::new(Code::TimestampMissing, detail))
+            }
+            _ => Ok(times),
         }
-        Ok(times)
+    }
+
+    /// How many different authorities there are.
+    pub(crate) fn different(&self) -> usize {
+        different(&self.authorities.iter().collect::<Vec<_>>())
     }
 
     /// The authority that made the token, and the time in it.
-    fn verify_token(&self, token: &[u8], stamped: &[u8], crypto: &CryptoSet) -> Result<(usize, Timestamp), Failure> {
+    fn verify_token(&self, token: &[u8], stamped: &[u8], crypto: &CryptoSet) -> Result<(&Chain, Timestamp), Failure> {
         let mut reasons = Vec::new();
-        for (index, authority) in self.authorities.iter().enumerate() {
+        for authority in &self.authorities {
             match verify(authority, token, stamped, crypto) {
-                Ok(time) => return Ok((index, time)),
+                Ok(time) => return Ok((authority, time)),
                 Err(reason) => reasons.push(format!("{}: {reason}", authority.name)),
             }
         }
         Err(Failure::new(Code::TimestampInvalid, format!("no trusted authority made the timestamp ({})", reasons.join("; "))))
     }
+}
+
+/// An authority may stand in a root several times, once for each of its certificates: the same name or the same anchor is
+/// one authority.
+fn different(authorities: &[&Chain]) -> usize {
+    let same = |one: &Chain, other: &Chain| {
+        let shared = |anchor: &Certificate| other.anchors.iter().any(|known| known.spki_der() == anchor.spki_der());
+        one.name == other.name || one.anchors.iter().any(shared)
+    };
+    let first = |(index, authority): &(usize, &&Chain)| !authorities.iter().take(*index).any(|earlier| same(earlier, authority));
+    authorities.iter().enumerate().filter(first).count()
 }
 
 /// Section "RFC 3161" of the client specification: the signer that the root pins, a path at the stamped time, and the time

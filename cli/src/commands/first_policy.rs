@@ -30,7 +30,7 @@ impl FirstPolicy {
             notes.push("No cosign signature was found in this place, so nothing will be allowed yet.".to_owned());
         }
         if !found.referrers.manifests.is_empty() {
-            notes.push("There are referrers too; this version judges none of them.".to_owned());
+            notes.push("There are referrers, too: bundles among them may be signatures or attestations.".to_owned());
         }
         Self {
             notes,

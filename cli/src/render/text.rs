@@ -76,8 +76,16 @@ fn decision(decision: Decision) -> &'static str {
 
 fn signers(page: &mut Page, verdict: &Verdict) {
     let passed = verdict.reports.iter().filter(|report| report.outcome == ReportOutcome::Pass);
-    let signers: BTreeSet<&str> = passed.filter_map(|report| report.signer.as_deref()).collect();
+    let (mut signers, mut times) = (BTreeSet::new(), BTreeSet::new());
+    for report in passed {
+        signers.extend(report.signer.as_deref());
+        times.extend(report.signed_at.iter().map(|at| format!("{} ({})", at.time, at.source)));
+    }
     signers.iter().for_each(|signer| page.field("signer", signer));
+    times.iter().for_each(|time| page.field("signed", time));
+    if let Some(oldest) = verdict.trust_material.oldest.as_ref().filter(|_| !times.is_empty()) {
+        page.field("trust", &format!("trusted root of {}", oldest.get(..10).unwrap_or(oldest)));
+    }
 }
 
 fn refusal(page: &mut Page, verdict: &Verdict) {
@@ -130,7 +138,10 @@ fn tried(verdict: &Verdict) -> Option<String> {
 /// What the warning words mean.
 pub(crate) fn warning_text(word: &str) -> String {
     let meaning = match word {
+        "identity-not-checked" => "anybody to whom the authority issued a certificate may have signed",
+        "purpose-not-checked" => "the certificate may be for any purpose",
         "log-not-required" => "no transparency log entry is demanded",
+        "sct-not-required" => "no certificate transparency log is demanded",
         "unmatched-allowed" => "no rule matches, and the policy allows such images",
         "allowed-without-signature" => "a rule allows the image without any signature",
         _ => return word.to_owned(),

@@ -26,6 +26,14 @@ pub enum Manifest {
 }
 
 impl Manifest {
+    /// The media type that the document itself says, if it says one.
+    pub fn media_type(&self) -> Option<&str> {
+        match self {
+            Self::Image(manifest) => manifest.media_type.as_deref(),
+            Self::Index(index) => index.media_type.as_deref(),
+        }
+    }
+
     /// Reads a manifest. A document that is both kinds at once, or whose media type says another kind, is refused
     /// (OCI image specification, "Preventing Type Confusion").
     ///

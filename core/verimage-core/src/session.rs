@@ -65,6 +65,8 @@ pub(crate) struct Resolved {
     pub(crate) digest: Digest,
     /// The manifest, if it was fetched.
     pub(crate) manifest: Option<ManifestKind>,
+    pub(crate) size: Option<u64>,
+    pub(crate) media_type: Option<String>,
 }
 
 pub(crate) enum ManifestKind {
@@ -203,7 +205,7 @@ impl Session {
         } else if self.needs_manifest() {
             return Some(want);
         } else if let Some(digest) = self.image.digest() {
-            self.resolution = Resolution::Known(Resolved { digest: digest.clone(), manifest: None });
+            self.resolution = Resolution::Known(Resolved { digest: digest.clone(), manifest: None, size: None, media_type: None });
         } else {
             self.resolution = Resolution::NotNeeded;
         }
@@ -300,8 +302,14 @@ fn read_resolution(blobs: &[Blob], expected: Option<&Digest>) -> Resolution {
     }
     let digest = expected.cloned().unwrap_or_else(|| Digest::sha256(blob.bytes()));
     match Manifest::parse(blob.bytes()) {
-        Ok(Manifest::Image(_)) => Resolution::Known(Resolved { digest, manifest: Some(ManifestKind::Image) }),
-        Ok(Manifest::Index(index)) => Resolution::Known(Resolved { digest, manifest: Some(ManifestKind::Index(index)) }),
+        Ok(manifest) => {
+            let (size, media_type) = (Some(blob.bytes().len() as u64), manifest.media_type().map(str::to_owned));
+            let kind = match manifest {
+                Manifest::Image(_) => ManifestKind::Image,
+                Manifest::Index(index) => ManifestKind::Index(index),
+            };
+            Resolution::Known(Resolved { digest, manifest: Some(kind), size, media_type })
+        }
         Err(reason) => Resolution::Failed(Failure::new(Code::StoreUnavailable, format!("what is there is no image: {reason}"))),
     }
 }

@@ -1,6 +1,6 @@
 //! One rule on trial: its requirement tree over each manifest that could satisfy it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::code::Code;
 use crate::decision::{Decision, Outcome, evaluate, leaf_count};
@@ -58,7 +58,9 @@ impl Trial {
         };
         if rule.subject != SubjectRule::Platform || index.is_none() {
             let is_index = resolved.manifest.as_ref().map(|manifest| matches!(manifest, ManifestKind::Index(_)));
-            trial.candidates.push(Candidate::new(rule, image, &resolved.digest, std::slice::from_ref(&resolved.digest), is_index));
+            let content = (resolved.size, resolved.media_type.clone());
+            let subject = Subject::new(image.clone(), resolved.digest.clone()).with_content(content.0, content.1);
+            trial.candidates.push(Candidate::new(rule, &resolved.digest, &[subject], is_index));
         }
         if let (Some(index), SubjectRule::Platform | SubjectRule::Either) = (index, rule.subject) {
             match platform {
@@ -76,7 +78,7 @@ impl Trial {
             return;
         };
         if is_image(entry) {
-            let mut candidate = Candidate::new(rule, image, &entry.digest, std::slice::from_ref(&entry.digest), Some(false));
+            let mut candidate = Candidate::new(rule, &entry.digest, &[subject(image, entry)], Some(false));
             candidate.platform = Some(platform.to_string());
             self.candidates.push(candidate);
         } else {
@@ -85,7 +87,7 @@ impl Trial {
     }
 
     fn add_every_manifest(&mut self, rule: &Rule, image: &ImageRef, digest: &Digest, index: &Index, context: &Context<'_>) {
-        let manifests: BTreeSet<Digest> = runnable(index).map(|entry| entry.digest.clone()).collect();
+        let manifests: BTreeMap<&Digest, &Descriptor> = runnable(index).map(|entry| (&entry.digest, entry)).collect();
         let limit = context.limits.index_manifests;
         if let Some(entry) = runnable(index).find(|entry| !is_image(entry)) {
             self.failure = Some((Decision::Deny, no_image(entry)));
@@ -95,8 +97,8 @@ impl Trial {
         } else if manifests.is_empty() {
             self.failure = Some((Decision::Deny, Failure::new(Code::SignatureNotFound, "the index names no image")));
         } else {
-            let manifests: Vec<Digest> = manifests.into_iter().collect();
-            self.candidates.push(Candidate::new(rule, image, digest, &manifests, Some(true)));
+            let subjects: Vec<Subject> = manifests.into_values().map(|entry| subject(image, entry)).collect();
+            self.candidates.push(Candidate::new(rule, digest, &subjects, Some(true)));
         }
     }
 
@@ -159,14 +161,19 @@ impl Trial {
     }
 }
 
+/// The manifest of an entry, with what the index says of it.
+fn subject(image: &ImageRef, entry: &Descriptor) -> Subject {
+    Subject::new(image.clone(), entry.digest.clone()).with_content(Some(entry.size), Some(entry.media_type.clone()))
+}
+
 fn no_image(entry: &Descriptor) -> Failure {
     let detail = format!("the index entry {} is a `{}`, not an image", entry.digest, entry.media_type.escape_debug());
     Failure::new(Code::PayloadMalformed, detail)
 }
 
 impl Candidate {
-    fn new(rule: &Rule, image: &ImageRef, digest: &Digest, manifests: &[Digest], is_index: Option<bool>) -> Self {
-        let parts = manifests.iter().map(|manifest| Part::new(&rule.require, &Subject::new(image.clone(), manifest.clone()))).collect();
+    fn new(rule: &Rule, digest: &Digest, subjects: &[Subject], is_index: Option<bool>) -> Self {
+        let parts = subjects.iter().map(|subject| Part::new(&rule.require, subject)).collect();
         Self { digest: digest.clone(), platform: None, is_index, parts }
     }
 

@@ -17,12 +17,30 @@ use crate::want::{Answer, Blob, StoreError, Want};
 pub struct Subject {
     reference: ImageRef,
     digest: Digest,
+    size: Option<u64>,
+    media_type: Option<String>,
 }
 
 impl Subject {
     /// A subject of known digest.
     pub fn new(reference: ImageRef, digest: Digest) -> Self {
-        Self { reference, digest }
+        Self { reference, digest, size: None, media_type: None }
+    }
+
+    /// A subject of which more is known: its size in bytes, and the media type that it says of itself.
+    #[must_use]
+    pub fn with_content(self, size: Option<u64>, media_type: Option<String>) -> Self {
+        Self { size, media_type, ..self }
+    }
+
+    /// The size in bytes, if the manifest was looked at.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The media type, if the manifest was looked at and says one.
+    pub fn media_type(&self) -> Option<&str> {
+        self.media_type.as_deref()
     }
 
     /// The reference as asked, with Docker Hub's defaults filled in.

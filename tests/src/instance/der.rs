@@ -110,7 +110,7 @@ pub fn generalized_time(seconds: i64) -> Vec<u8> {
 /// Seconds since 1970 as certificates write them (RFC 5280, section 4.1.2.5): UTCTime before 2050.
 pub fn certificate_time(seconds: i64) -> Vec<u8> {
     let moment = moment(seconds);
-    if moment.strftime("%Y").to_string() >= "2050".to_owned() {
+    if moment.strftime("%Y").to_string().as_str() >= "2050" {
         return generalized_time(seconds);
     }
     tlv(tag::UTC_TIME, &[moment.strftime("%y%m%d%H%M%SZ").to_string().as_bytes()])

@@ -40,8 +40,8 @@ impl Layer {
         if let Some(token) = signed.tokens.first() {
             note("dev.sigstore.cosign/rfc3161timestamp", json!({"SignedRFC3161Timestamp": base64(token)}).to_string());
         }
-        if attests {
-            note("predicateType", predicate_type(&signed.payload));
+        if let Some(kind) = predicate_type(&signed.payload).filter(|_| attests) {
+            note("predicateType", kind);
         }
         let (media_type, blob) = match attests {
             true => (ENVELOPE_TYPE, signed.envelope().to_string().into_bytes()),
@@ -79,9 +79,10 @@ pub fn entry_annotation(entry: &Entry) -> Value {
     }})
 }
 
-fn predicate_type(statement: &[u8]) -> String {
-    let statement: Value = serde_json::from_slice(statement).unwrap_or_default();
-    statement["predicateType"].as_str().unwrap_or_default().to_owned()
+/// What the annotation says about a statement that can be read.
+fn predicate_type(statement: &[u8]) -> Option<String> {
+    let statement: Value = serde_json::from_slice(statement).ok()?;
+    Some(statement["predicateType"].as_str()?.to_owned())
 }
 
 /// The manifest over these layers.

@@ -4,6 +4,7 @@ mod document;
 
 use serde_json::Value;
 use verimage_core::Timestamp;
+use verimage_crypto::Fingerprint;
 
 use super::body::{Binding, Body, EntryKind};
 use super::checkpoint::{Checkpoint, Generation};
@@ -53,8 +54,10 @@ pub(crate) struct InclusionProof {
 /// What an entry proved: its log has this signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogEvidence {
-    /// The log, so that thresholds count logs and not entries.
+    /// The log.
     pub(crate) log_id: Vec<u8>,
+    /// The log's key, so that thresholds count logs, and not entries or identifiers.
+    pub(crate) key: Fingerprint,
     pub(crate) operator: Option<String>,
     /// As the entry says it. With a proof alone, Rekor v1 does not sign it.
     pub(crate) log_index: u64,
@@ -90,7 +93,7 @@ impl LogEntry {
         self.verify_proof(log)?;
         self.verify_body(binding)?;
         let (operator, validity) = (log.description.operator.clone(), log.description.validity);
-        Ok(LogEvidence { log_id: self.log_id.clone(), operator, log_index: self.log_index, time, validity })
+        Ok(LogEvidence { log_id: self.log_id.clone(), key: log.key().fingerprint(), operator, log_index: self.log_index, time, validity })
     }
 
     /// Section "SignedEntryTimestamp": without it, the integrated time is no time.
