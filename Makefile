@@ -3,12 +3,17 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo test check lint docs deny corpus differential interop interop-all bench bench-ratios fuzz-smoke codes tools
+.PHONY: demo examples test check lint docs deny corpus differential interop interop-all bench bench-ratios fuzz-smoke codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
 	@$(CARGO) build --quiet -p verimage-cli
 	@examples/demo.sh
+
+# The stories under examples/, each with its own script.
+examples:
+	@$(CARGO) build --quiet -p verimage-cli
+	@for example in examples/*/run.sh; do $$example || exit 1; done
 
 # What every change must pass, on a fresh machine with Rust.
 test:

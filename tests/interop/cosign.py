@@ -18,29 +18,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fixtures" / "cosign"))
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+sys.path[:0] = [str(FIXTURES / "cosign"), str(FIXTURES / "cosign-certificates")]
 
 import attacks
+import attestation_scenes
 import bundle_attacks
+import certificate_scenes
 import images
+from authority import Office, make_certificates, trusted_root
 from comparison import Answer, Question, answer_all, known_differences, report
-from layouts import name_of
-from registry import DockerRegistry, ReferrersRegistry, RegistryError, digest_of
+from registry import DockerRegistry, ReferrersRegistry, digest_of
 from signing import SIGNATURE_LAYER_TYPE, encoded, run, sign_with_openssl
+from timestamping import TimestampAuthority
+from uploading import stored
 from workshop import SIGNING_KEYS, UNSUPPORTED_KEYS, Workshop, cosign_lines, make_keys
 
 REGISTRIES = {
     "docker-registry": (DockerRegistry, "DOCKER_REGISTRY"),
     "referrers-registry": (ReferrersRegistry, "REFERRERS_REGISTRY"),
-}
-
-# All that cosign 2 needs to read bundles without a network: a root that trusts nobody but the key.
-TRUSTED_ROOT = {
-    "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-    "tlogs": [],
-    "certificateAuthorities": [],
-    "ctlogs": [],
-    "timestampAuthorities": [],
 }
 
 # Attacks that only a directory can carry: a registry has no index.json, a tag there has no digest that its
@@ -63,10 +59,6 @@ ORDERED_ATTACKS = ("attack-bundle-too-many-referrers",)
 DEMANDS = {"annotation-number": "replicas=3", "annotation-of-other-subject": "team=core"}
 
 
-class Unstorable(Exception):
-    """A registry cannot be made to hold some content."""
-
-
 @dataclass(frozen=True)
 class Verimage:
     """The binary under test."""
@@ -74,10 +66,10 @@ class Verimage:
     executable: str
     directory: Path
 
-    def ask(self, key, reference, arguments, environment, digest):
+    def ask(self, reference, arguments, environment, digest):
         """Verifies and checks that an allowed image is the one that was asked for."""
-        command = [self.executable, "verify", reference, "--cosign-key", key, "--insecure-ignore-tlog"]
-        finished = run([*command, *arguments, "--format", "json"], self.directory, environment)
+        command = [self.executable, "verify", reference, *arguments, "--format", "json"]
+        finished = run(command, self.directory, environment)
         status = finished.returncode
         if status == 2 and finished.stderr.startswith(b"error: key-unsupported"):
             return Answer(False, status)
@@ -102,51 +94,57 @@ class Suite:
     `cosign` maps a line to arguments that each of its calls gets.
     """
 
-    def __init__(self, name, workshop, verimage, cosign=None):
+    def __init__(self, name, workshop, verimage, certificates, cosign=None):
         self.name = name
         self.workshop = workshop
         self.verimage = verimage
         self.cosign = cosign or {}
         self.keys = workshop.keys
+        self.certificates = certificates
+        self.directory = workshop.directory
         self.questions = []
 
     def reference(self, name, suffix=":v1"):
         """How an image of this suite is called."""
         return f"{self.workshop.registry.address}/{self.workshop.repository(name).name}{suffix}"
 
-    def add(self, label, name, key, digest=None, suffixes=None, **how):
-        """Asks for an image, by tag and by digest unless told otherwise."""
+    def add(self, label, name, key, arguments=(), cosign=(), verimage=(), **how):
+        """Asks for an image with a key; `arguments` are for everybody."""
+        public = self.keys[key].public
+        cosign = ["--key", public, *arguments, *cosign]
+        self.compare(label, name, cosign, ["--cosign-key", public, "--insecure-ignore-tlog", *arguments, *verimage], **how)
+
+    def compare(self, label, name, cosign, verimage, digest=None, suffixes=None, **how):
+        """Asks for an image, by tag and by digest unless told otherwise; `cosign` and `verimage` are arguments."""
         digest = digest or images.single().digest
         for form, suffix in (suffixes or {"tag": ":v1", "digest": f"@{digest}"}).items():
             reference = self.reference(name, suffix)
-            self.questions.append(self.question(f"{self.name}/{label}/{form}", key, reference, digest, **how))
+            self.questions.append(self.question(f"{self.name}/{label}/{form}", reference, digest, cosign, verimage, **how))
 
     def question(
         self,
         name,
-        key,
         reference,
         digest,
-        arguments=(),
+        cosign,
+        verimage,
         environment=None,
-        cosign=(),
-        verimage=(),
         only_cosign=None,
+        subcommand="verify",
         lines=("v2", "v3"),
     ):
-        """One question; `cosign` and `verimage` are arguments, `only_cosign` variables for one of them alone."""
-        public = self.keys[key].public
+        """One question; `only_cosign` are variables for cosign alone."""
 
         def ask_cosign(line):
             def ask():
-                words = [*arguments, *cosign, *self.cosign.get(line.line, [])]
-                status = line.verify(public, reference, *words, environment=only_cosign or environment).returncode
-                return Answer(status == 0, status)
+                words = [*cosign, *self.cosign.get(line.line, [])]
+                finished = line.judge(subcommand, reference, *words, environment=only_cosign or environment)
+                return Answer(finished.returncode == 0, finished.returncode)
 
             return ask
 
         def ask_verimage():
-            return self.verimage.ask(public, reference, [*arguments, *verimage], environment, digest)
+            return self.verimage.ask(reference, verimage, environment, digest)
 
         peers = {f"cosign {name}": ask_cosign(line) for name, line in self.workshop.lines.items() if name in lines}
         return Question(name, {**peers, "verimage": ask_verimage})
@@ -240,16 +238,9 @@ def ask_attacks(suite):
 
 def ask_layouts(suite, layouts):
     """Attack layouts, stored in the registry as far as it takes them."""
-    for name, layout in layouts.items():
-        if name.removeprefix("attack-") in LAYOUT_ATTACKS:
-            continue
-        try:
-            upload(layout, suite.workshop, name)
-        except (RegistryError, Unstorable) as refusal:
-            print(f"SKIPPED: {suite.name}/{name}: the registry does not store it: {refusal}")
-            continue
+    layouts = {name: layout for name, layout in layouts.items() if name.removeprefix("attack-") not in LAYOUT_ATTACKS}
+    for name, digest in stored(suite, layouts):
         arguments = [word for ending, pair in DEMANDS.items() if name.endswith(ending) for word in ("-a", pair)]
-        digest = layout.entry("v1")["digest"]
         suite.add(name, name, "p256", digest=digest, suffixes={"tag": ":v1"}, arguments=arguments)
 
 
@@ -264,36 +255,6 @@ def ask_replaced(suite):
     manifest["layers"] = [attacks.signed_layer(payload, annotation, SIGNATURE_LAYER_TYPE)]
     repository.push_manifest(images.to_json(manifest), images.MANIFEST_TYPE, image.signature_tag)
     suite.add("attack-replaced-by-other-signer", "replaced", "p256")
-
-
-def upload(layout, workshop, name):
-    """Stores a layout in a registry, then bends what is bent in it."""
-    repository = workshop.repository(name)
-    contents = [content for path, content in layout.files.items() if path.startswith("blobs/")]
-    for content in [*contents, *layout.originals.values(), *images.single().blobs]:
-        repository.push_blob(content)
-    for entry in layout.entries:
-        push_tree(layout, repository, entry, name_of(entry))
-    for digest in layout.originals:
-        if not workshop.registry.overwrite(digest, layout.blob(digest)):
-            raise Unstorable("it keeps the bytes that belong to a digest")
-
-
-def push_tree(layout, repository, entry, tag=None):
-    """Stores a manifest with its children."""
-    content = layout.originals.get(entry["digest"]) or layout.blob(entry["digest"])
-    if entry["mediaType"] == images.INDEX_TYPE:
-        for child in children_of(content):
-            push_tree(layout, repository, child)
-    repository.push_manifest(content, entry["mediaType"], tag)
-
-
-def children_of(index):
-    """The entries of an index; of one that cannot be read, none."""
-    try:
-        return json.loads(index)["manifests"]
-    except ValueError:
-        return []
 
 
 def ask_bundle_keys(suite):
@@ -409,31 +370,45 @@ def absent_tools():
     return [name for name in names if not os.environ.get(name)]
 
 
+def suites(name, registry, line, verimage, keys, certificates):
+    """The suites about one registry and one signing line, each with its scenes."""
+    directory = verimage.directory
+    # All that cosign 2 needs to read bundles without a network: a root that trusts nobody but the key.
+    root = directory / "trusted-root.json"
+    root.write_text(trusted_root())
+
+    def suite(kind, cosign=None):
+        workshop = Workshop(registry, directory, keys, line + kind, line)
+        return Suite(f"{name}/{line}{kind}", workshop, verimage, certificates, cosign)
+
+    bundles = (*BUNDLE_SCENES[line], *attestation_scenes.BUNDLE_SCENES)
+    yield suite(""), (*SCENES, *certificate_scenes.SCENES, *attestation_scenes.SCENES)
+    yield suite("-bundle", {"v2": ["--trusted-root", root]}), bundles
+    yield suite("-certified"), certificate_scenes.BUNDLE_SCENES
+
+
 def compare(pattern, directory):
     """Signs and asks in every registry that is there; gives the questions with their answers."""
     verimage = Verimage(os.path.abspath(os.environ["VERIMAGE"]), directory)
-    keys = make_keys(directory)
-    root = directory / "trusted-root.json"
-    root.write_text(json.dumps(TRUSTED_ROOT))
+    keys, office = make_keys(directory), Office(directory)
+    certificates = make_certificates(office)
+    keys["release"] = certificates["release"].key
     questions = []
-    for name, (kind, variable) in REGISTRIES.items():
-        if not os.environ.get(variable):
-            continue
-        with kind(name, os.environ[variable]) as registry:
-            asked = []
-            for line in cosign_lines():
-                suite = Suite(f"{name}/{line}", Workshop(registry, directory, keys, line, line), verimage)
-                for scene in SCENES:
-                    scene(suite)
-                asked += suite.questions
-                bundles = Workshop(registry, directory, keys, f"{line}-bundle", line)
-                suite = Suite(f"{name}/{line}-bundle", bundles, verimage, {"v2": ["--trusted-root", root]})
-                for scene in BUNDLE_SCENES[line]:
-                    scene(suite)
-                asked += suite.questions
-            asked = [question for question in asked if fnmatch.fnmatchcase(question.name, pattern)]
-            answer_all(asked)
-            questions += asked
+    with TimestampAuthority(office) as authority:
+        certificates["stamps"] = authority
+        for name, (kind, variable) in REGISTRIES.items():
+            if not os.environ.get(variable):
+                continue
+            with kind(name, os.environ[variable]) as registry:
+                asked = []
+                for line in cosign_lines():
+                    for suite, scenes in suites(name, registry, line, verimage, keys, certificates):
+                        for scene in scenes:
+                            scene(suite)
+                        asked += suite.questions
+                asked = [question for question in asked if fnmatch.fnmatchcase(question.name, pattern)]
+                answer_all(asked)
+                questions += asked
     return questions
 
 

@@ -14,6 +14,10 @@ EC_CURVES = {"p224": "P-224", "p256": "P-256", "p384": "P-384", "p521": "P-521",
 
 SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
 SIGNATURE_LAYER_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
+CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate"
+CHAIN_ANNOTATION = "dev.sigstore.cosign/chain"
+
+ENVELOPE_LAYER_TYPE = "application/vnd.dsse.envelope.v1+json"
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 STATEMENT_TYPE = "application/vnd.in-toto+json"
@@ -135,37 +139,39 @@ class Cosign:
             self.imported[key.name] = prefix.with_suffix(".key")
         return self.imported[key.name]
 
+    def flags(self, bundle, arguments):
+        """No services, unless the arguments name some by a signing configuration."""
+        return ["--yes"] if "--signing-config" in arguments else (BUNDLE_FLAGS if bundle else SIGN_FLAGS)[self.line]
+
     def sign(self, key, reference, *arguments, environment=None, bundle=False):
         """Signs an image and pushes the signature."""
-        flags = BUNDLE_FLAGS if bundle else SIGN_FLAGS
-        self.call(
-            "sign", *flags[self.line], "--key", self.import_key(key), *arguments, reference, environment=environment
-        )
+        words = [*self.flags(bundle, arguments), "--key", self.import_key(key), *arguments]
+        self.call("sign", *words, reference, environment=environment)
 
-    def attest(self, key, reference, kind, predicate):
-        """Signs a statement about an image, which is no image signature, and pushes it as a bundle."""
+    def attest(self, key, reference, kind, predicate, *arguments, bundle=True):
+        """Signs a statement about an image, which is no image signature, and pushes it."""
         file = self.directory / "predicate.json"
         file.write_bytes(predicate)
-        flags = [*BUNDLE_FLAGS[self.line], "--key", self.import_key(key), "--type", kind, "--predicate", file]
-        self.call("attest", *flags, reference)
+        words = ["--key", self.import_key(key), "--type", kind, "--predicate", file, *arguments]
+        self.call("attest", *self.flags(bundle, arguments), *words, reference)
 
     def payload(self, reference, *arguments):
         """The bytes that other tools are to sign (`cosign generate`)."""
         return self.call("generate", *arguments, reference)
 
-    def attach(self, payload, annotation, reference, environment=None):
+    def attach(self, payload, annotation, reference, *arguments, environment=None):
         """Stores a signature that was made elsewhere; `annotation` is the text of the signature file."""
         payload_file, signature_file = self.directory / "payload.json", self.directory / "payload.sig"
         payload_file.write_bytes(payload)
         signature_file.write_text(annotation)
         files = ["--payload", payload_file, "--signature", signature_file]
-        self.call("attach signature", *files, reference, environment=environment)
+        self.call("attach signature", *files, *arguments, reference, environment=environment)
 
     def save(self, reference, directory):
         """Writes the image with its signatures as an OCI layout."""
         self.call("save", "--dir", directory, reference)
 
-    def verify(self, public_key, reference, *arguments, environment=None):
-        """The finished `cosign verify`, whatever its outcome."""
-        flags = ["--allow-http-registry", "--insecure-ignore-tlog", "--key", public_key]
-        return run([self.executable, "verify", *flags, *arguments, reference], self.directory, environment)
+    def judge(self, subcommand, reference, *arguments, environment=None):
+        """The finished `cosign verify` or `cosign verify-attestation`, whatever its outcome."""
+        flags = ["--allow-http-registry", "--insecure-ignore-tlog"]
+        return run([self.executable, subcommand, *flags, *arguments, reference], self.directory, environment)

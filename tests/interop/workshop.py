@@ -70,10 +70,18 @@ class Workshop:
         """As `signed`, with a bundle among the referrers."""
         self.signed(name, key, *arguments, line=line, bundle=True, **how)
 
-    def attested(self, name, key, line="v3"):
-        """A scan report about an image, as a bundle among its referrers."""
+    def attested(self, name, key, *arguments, line="v3", kind=REPORT_TYPE, predicate=REPORT, bundle=True, image=None):
+        """A statement about an image, a scan report unless told otherwise."""
+        reference = self.push(name, image or images.single())
+        self.lines[line].attest(self.keys[key], reference, kind, predicate, *arguments, bundle=bundle)
+        self.keep(name)
+
+    def certified(self, name, certificate, *arguments, line="v2"):
+        """Payload from cosign, signature from openssl by the holder of a certificate; arguments are those of `attach`."""
         reference = self.push(name, images.single())
-        self.lines[line].attest(self.keys[key], reference, REPORT_TYPE, REPORT)
+        payload = self.lines[line].payload(reference)
+        signature = sign_with_openssl(certificate.key, payload)
+        self.lines[line].attach(payload, encoded(signature), reference, *arguments)
         self.keep(name)
 
     def attached(self, name, *signers):

@@ -85,11 +85,91 @@ fn one_bundle_costs_two_requests_beside_the_list() {
     assert_eq!((verdict.decision, verdict.digest.as_deref(), requests.len()), (Decision::Allow, Some(digest.as_str()), 4), "{requests:?}");
 }
 
+/// A certificate costs nothing: it stands beside the signature, and the authority in the policy.
+#[test]
+fn a_certificate_costs_no_request() {
+    let Some(world) = World::start(&[("demo/chain", "chain-v2"), ("demo/bare", "bare-v2")]) else { return };
+    let text = |case: &str| certificates(case).replace("transparency: none", "transparency: none, format: simpleSigning");
+    for (image, layout, case) in [("demo/chain", "chain-v2", "root-chain-v2"), ("demo/bare", "bare-v2", "pinned-and-chain-bare-v2")] {
+        let (verdict, requests) = world.verify(&format!("{image}@{}", world.digest(layout)), &text(case));
+        assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 2), "{requests:?}");
+        let (verdict, requests) = world.verify(&format!("{image}:v1"), &text(case));
+        assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 3), "{requests:?}");
+    }
+}
+
+/// Attestations below their tag cost what signatures below theirs do; those of another type are not fetched.
+#[test]
+fn one_attestation_costs_two_requests_by_digest_and_three_by_tag() {
+    let Some(world) = World::start(&[("demo/app", "provenance-v2")]) else { return };
+    let digest = world.digest("provenance-v2");
+    let policy = below_tags(&certificates("provenance-v2"));
+    let (verdict, requests) = world.verify(&format!("demo/app@{digest}"), &policy);
+    assert_eq!((verdict.decision, verdict.digest.as_deref(), requests.len()), (Decision::Allow, Some(digest.as_str()), 2), "{requests:?}");
+    let (verdict, requests) = world.verify("demo/app:v1", &policy);
+    assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 3), "{requests:?}");
+    let other = below_tags(&certificates("attack-other-type-v2"));
+    let (verdict, requests) = world.verify(&format!("demo/app@{digest}"), &other);
+    assert_eq!((verdict.code.as_deref(), requests.len()), (Some("attestation-not-found"), 1), "{requests:?}");
+}
+
+/// Each of several attestations is fetched where all of them must be right.
+#[test]
+fn all_statements_are_fetched_where_all_count() {
+    let Some(world) = World::start(&[("demo/app", "scan-twice-v2")]) else { return };
+    let digest = world.digest("scan-twice-v2");
+    let (verdict, requests) = world.verify(&format!("demo/app@{digest}"), &below_tags(&certificates("scan-twice-v2-all")));
+    assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 3), "{requests:?}");
+}
+
+/// An attestation in a bundle: the question for referrers, the tag, then manifest and bundle. Of another type: no bundle.
+#[test]
+fn one_attested_bundle_costs_two_requests_beside_the_list() {
+    let Some(world) = World::start(&[("demo/app", "provenance-v3")]) else { return };
+    let digest = world.digest("provenance-v3");
+    let bundles = |case: &str| certificates(case).replace("transparency: none", "transparency: none, format: bundle");
+    let (verdict, requests) = world.verify(&format!("demo/app@{digest}"), &bundles("provenance-v3"));
+    assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 4), "{requests:?}");
+    let (verdict, requests) = world.verify(&format!("demo/app@{digest}"), &bundles("attack-other-type-v3"));
+    assert_eq!((verdict.code.as_deref(), requests.len()), (Some("attestation-not-found"), 3), "{requests:?}");
+}
+
+/// A signature and an attestation share the question for referrers and what it lists.
+#[test]
+fn a_signature_and_an_attestation_share_the_list() {
+    let Some(world) = World::start(&[("demo/app", "signed-and-attested-v3")]) else { return };
+    let text = certificates("signed-and-attested-v3").replace("transparency: none", "transparency: none, format: bundle");
+    let (verdict, requests) = world.verify(&format!("demo/app@{}", world.digest("signed-and-attested-v3")), &text);
+    assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 2 + 2 * 2), "{requests:?}");
+}
+
 /// Only the tags of cosign 1 and 2.
 const TAGS: &str = ", format: simpleSigning";
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign")
+}
+
+/// A layout of one of the fixture folders.
+fn layout(name: &str) -> PathBuf {
+    let own = fixtures().join("layouts").join(name);
+    if own.exists() { own } else { certificate_fixtures().join("layouts").join(name) }
+}
+
+fn certificate_fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign-certificates")
+}
+
+/// The policy of a case about certificates or attestations, for any image.
+fn certificates(case: &str) -> String {
+    let text = fs::read_to_string(certificate_fixtures().join("cases").join(case).join("policy.yaml")).unwrap();
+    text.replace("registry.example/demo/**", "**/**").replace("../..", certificate_fixtures().to_str().unwrap())
+}
+
+/// A policy whose only leaf looks below the tags alone.
+fn below_tags(policy: &str) -> String {
+    let stores = "stores: { tags: { type: tag } }\nrules:\n";
+    policy.replace("rules:\n", stores).replace("transparency: none", "transparency: none, stores: [tags]")
 }
 
 fn cosign(key: &str, more: &str) -> String {
@@ -118,8 +198,8 @@ impl Drop for World {
 impl World {
     fn start(images: &[(&str, &str)]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        for (repository, layout) in images {
-            fill(folder.path(), repository, &fixtures().join("layouts").join(layout));
+        for (repository, name) in images {
+            fill(folder.path(), repository, &layout(name));
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
@@ -154,12 +234,12 @@ impl World {
         (verdict, requests)
     }
 
-    fn digest(&self, layout: &str) -> String {
-        entries(&fixtures().join("layouts").join(layout)).into_iter().find(|(name, _)| name == "v1").unwrap().1
+    fn digest(&self, name: &str) -> String {
+        entries(&layout(name)).into_iter().find(|(name, _)| name == "v1").unwrap().1
     }
 
-    fn payloads(&self, layout: &str) -> usize {
-        let folder = fixtures().join("layouts").join(layout);
+    fn payloads(&self, name: &str) -> usize {
+        let folder = layout(name);
         let signatures = entries(&folder).into_iter().find(|(name, _)| name.ends_with(".sig")).unwrap().1;
         let manifest: Value = serde_json::from_slice(&fs::read(folder.join("blobs").join(signatures.replace(':', "/"))).unwrap()).unwrap();
         let digests: std::collections::BTreeSet<_> =

@@ -1,0 +1,39 @@
+# What the examples share; source it from the folder of an example.
+
+verimage="${VERIMAGE:-${CARGO_TARGET_DIR:-$PWD/../../target}/debug/verimage}"
+[ -x "$verimage" ] || { echo "build it first: cargo build -p verimage-cli" >&2; exit 2; }
+work="$(mktemp -d)"
+server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+
+# Nothing of this machine: no policies, no credentials, no maps of registries.
+export HOME="$work" XDG_CONFIG_HOME="$work" XDG_RUNTIME_DIR="$work" CONTAINERS_REGISTRIES_CONF="$work/registries.conf"
+unset VERIMAGE_POLICY COSIGN_REPOSITORY
+
+# serve HOST...: the folder `registry` of the example stands for these hosts.
+serve() {
+    python3 ../registry.py registry "$work/address" &
+    server=$!
+    for _ in $(seq 200); do
+        [ -s "$work/address" ] && break
+        sleep 0.05
+    done
+    local host
+    for host in "$@"; do
+        printf '[[registry]]\nprefix = "%s"\nlocation = "%s/%s"\ninsecure = true\n' \
+            "$host" "$(cat "$work/address")" "${host%:*}"
+    done >"$work/registries.conf"
+}
+
+# show EXIT COMMAND...: runs a command as the reader would type it; another exit code ends the example.
+show() {
+    local expected=$1 status=0
+    shift
+    echo "\$ $*"
+    "$@" 2>&1 || status=$?
+    echo "exit $status"
+    echo
+    [ "$status" = "$expected" ] || { echo "the example expected exit $expected" >&2; exit 1; }
+}
+
+verimage() { "$verimage" "$@"; }
