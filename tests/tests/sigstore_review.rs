@@ -1,7 +1,13 @@
 //! What a hostile reader of the checks found: each test has the case that was judged wrongly.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use verimage::{FolderMaterial, PolicyLoader};
+use verimage_core::policy::{Anchor, AnchorKey};
+use verimage_cosign::CosignConfig;
+use verimage_cosign::artifact::ArtifactVerifier;
+use verimage_crypto::CryptoSet;
 use verimage_tests::instance::*;
 
 const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
@@ -171,4 +177,22 @@ fn an_index_among_the_referrers_is_passed_over() {
     });
     let signed = world.keyless(&Leaf::github()).both_forms();
     Table::new().accept_each("beside a signature", &question, &signed).refuse("alone", &question, "signature-not-found").check();
+}
+
+/// A demand that no artifact could fulfil is refused, not passed over.
+#[test]
+fn artifacts_have_no_claims_of_images() {
+    let key = Key::p256("signer");
+    let fault = |field: &str, value: Value| {
+        let mut leaf = json!({"key": "signer", "transparency": "none"});
+        leaf[field] = value;
+        let config: CosignConfig = serde_json::from_value(leaf).unwrap();
+        let anchor = Anchor::PublicKey(AnchorKey { pem: key.pem().into_bytes(), hash: None });
+        let anchors = BTreeMap::from([("signer".to_owned(), anchor)]);
+        ArtifactVerifier::new(&config, anchors, CryptoSet::rustcrypto()).err().map(|error| error.pointer)
+    };
+    assert_eq!(fault("transparency", json!("none")), None);
+    assert_eq!(fault("annotations", json!({"environment": "production"})).as_deref(), Some("/annotations"));
+    assert_eq!(fault("reference", json!("exact")).as_deref(), Some("/reference"));
+    assert_eq!(fault("format", json!("simpleSigning")).as_deref(), Some("/format"));
 }

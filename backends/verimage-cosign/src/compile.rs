@@ -76,7 +76,7 @@ impl Leaf<'_> {
         // A root that `transparency` names beside that of `keyless` is for its logs alone.
         let stamping = own_root.or_else(|| root.clone());
         if self.context.attestation.is_some() {
-            self.refuse_claims_of_payloads()?;
+            self.refuse_claims_of_payloads("an attestation")?;
         }
         if self.config.format == Format::Bundle && self.config.reference != Reference::Off {
             let message = "a bundle names no reference, so none could fulfil this";
@@ -132,7 +132,7 @@ impl Leaf<'_> {
     }
 
     /// Statements have neither a reference nor annotations of the signer.
-    fn refuse_claims_of_payloads(&self) -> Result<(), PolicyError> {
+    pub(crate) fn refuse_claims_of_payloads(&self, what: &str) -> Result<(), PolicyError> {
         let CosignConfig { reference, annotations, format, .. } = self.config;
         let fields = [
             ("/reference", *reference != Reference::Off),
@@ -140,7 +140,10 @@ impl Leaf<'_> {
             ("/format", *format == Format::SimpleSigning),
         ];
         match fields.into_iter().find(|(_, given)| *given) {
-            Some((field, _)) => Err(self.context.invalid(field, "an attestation has nothing of the kind").with_hint("use `conditions`")),
+            Some((field, _)) => Err(self
+                .context
+                .invalid(field, format!("{what} has nothing of the kind"))
+                .with_hint("leave it out; an attestation has `conditions`")),
             None => Ok(()),
         }
     }

@@ -209,7 +209,8 @@ pub struct RuleDocument {
 pub struct AttestationDocument {
     /// The name, as messages print it.
     pub name: String,
-    /// The type of the predicate: a URI, or cosign's short name for it such as `slsaprovenance1`.
+    /// The type of the predicate: a URI, with or without its scheme, or cosign's short name for it such as
+    /// `slsaprovenance1`.
     pub predicate_type: String,
     /// Who must have attested: the same trees of schemes as for the image.
     pub require: Value,
