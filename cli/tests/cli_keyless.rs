@@ -1,7 +1,7 @@
 //! Keyless signatures through the binary: from the flags of cosign to the exit code, with files alone.
 //!
 //! The images are those of `tests/fixtures/keyless`, whose README says where they come from.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 // Snapshots and registries are for the other binary of tests.
 #[allow(dead_code)]
