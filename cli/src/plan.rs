@@ -5,6 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use verimage::core::Repository;
+use verimage::core::policy::Pattern;
 use verimage::core::policy::document::PublicKeyDocument;
 use verimage::trust::TrustFolder;
 use verimage::{ImageRef, ImageSource, QuickIdentity, QuickPolicy, QuickSigner, Replayed, Request, quick_key};
@@ -216,7 +217,7 @@ fn policy_choice(arguments: PolicyArguments, environment: &Environment) -> Resul
 
 /// Who must have signed, if the flags say it.
 fn signer(arguments: &PolicyArguments) -> Result<Option<QuickSigner>, Failure> {
-    let identity = identity(arguments);
+    let identity = identity(arguments)?;
     let file = |path: Option<&PathBuf>| path.map(|path| absolute(path)).transpose();
     match (&arguments.cosign_key, &arguments.certificate, &arguments.certificate_chain, identity) {
         (Some(_), _, _, Some(_)) => {
@@ -230,14 +231,23 @@ fn signer(arguments: &PolicyArguments) -> Result<Option<QuickSigner>, Failure> {
     }
 }
 
-fn identity(arguments: &PolicyArguments) -> Option<QuickIdentity> {
+fn identity(arguments: &PolicyArguments) -> Result<Option<QuickIdentity>, Failure> {
+    let expressions = [
+        ("--certificate-identity-regexp", &arguments.certificate_identity_regexp),
+        ("--certificate-oidc-issuer-regexp", &arguments.certificate_oidc_issuer_regexp),
+    ];
+    for (option, expression) in expressions {
+        if let Some(Err(reason)) = expression.as_deref().map(Pattern::regex) {
+            return Err(Failure::usage(format!("the expression of `{option}`: {reason}")));
+        }
+    }
     let mut identity = QuickIdentity::default();
     identity.subject = arguments.certificate_identity.clone();
     identity.subject_regexp = arguments.certificate_identity_regexp.clone();
     identity.issuer = arguments.certificate_oidc_issuer.clone();
     identity.issuer_regexp = arguments.certificate_oidc_issuer_regexp.clone();
     let said = [&identity.subject, &identity.subject_regexp, &identity.issuer, &identity.issuer_regexp];
-    said.iter().any(|part| part.is_some()).then_some(identity)
+    Ok(said.iter().any(|part| part.is_some()).then_some(identity))
 }
 
 /// What completes a short form means nothing without one.

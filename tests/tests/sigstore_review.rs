@@ -187,7 +187,7 @@ fn artifacts_have_no_claims_of_images() {
         let mut leaf = json!({"key": "signer", "transparency": "none"});
         leaf[field] = value;
         let config: CosignConfig = serde_json::from_value(leaf).unwrap();
-        let anchor = Anchor::PublicKey(AnchorKey { pem: key.pem().into_bytes(), hash: None });
+        let anchor = Anchor::PublicKey(AnchorKey { pem: key.pem().into_bytes(), hash: None, unpinned: false });
         let anchors = BTreeMap::from([("signer".to_owned(), anchor)]);
         ArtifactVerifier::new(&config, anchors, CryptoSet::rustcrypto()).err().map(|error| error.pointer)
     };

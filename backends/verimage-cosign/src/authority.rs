@@ -85,10 +85,10 @@ impl CertificateRules {
         crypto: &CryptoSet,
     ) -> Result<Path, Failure> {
         self.check_key_usage(leaf)?;
-        let hints = if self.hints == Hints::Used { found.get(1..).unwrap_or_default() } else { &[] };
+        let hints = if self.hints == Hints::Used { chain_of(leaf, found) } else { Vec::new() };
         let mut closest: Option<Failure> = None;
         for issuer in &self.issuers {
-            match self.path(issuer, leaf, hints, times, crypto) {
+            match self.path(issuer, leaf, &hints, times, crypto) {
                 Ok(path) => {
                     let checked = self.certificate_logs.as_ref().map_or(Ok(()), |logs| sct::verify(leaf, path.issuer(), logs));
                     return checked.map(|()| path);
@@ -154,6 +154,18 @@ impl CertificateRules {
         };
         Signer::named(format!("certificate:{name}")).with_key(Digest::sha256(leaf.spki_der()))
     }
+}
+
+/// The certificates beside the signature that continue the chain from the leaf upwards, in their order: one for each step,
+/// so that nobody can make the search for a path long.
+fn chain_of(leaf: &Certificate, found: &[Certificate]) -> Vec<Certificate> {
+    let mut chain: Vec<Certificate> = Vec::new();
+    for hint in found.iter().skip(1) {
+        if hint.subject().matches(chain.last().unwrap_or(leaf).issuer()) {
+            chain.push(hint.clone());
+        }
+    }
+    chain
 }
 
 /// A certificate that was not valid is told apart from one that nobody issued.

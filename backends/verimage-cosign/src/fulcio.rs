@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use verimage_crypto::x509::{Certificate, GeneralName, ObjectIdentifier};
 
+use crate::der;
+
 /// The kind of `otherName` that holds a user's name at a private issuer.
 const USER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
 const ISSUER: u32 = 1;
@@ -108,20 +110,9 @@ impl Claims {
 fn extension(certificate: &Certificate, number: u32) -> Result<Option<String>, String> {
     let Ok(id) = ObjectIdentifier::new(&format!("1.3.6.1.4.1.57264.1.{number}")) else { return Ok(None) };
     let Some(extension) = certificate.extension(id) else { return Ok(None) };
-    let text = if number <= LAST_RAW { Some(extension.value()) } else { utf8_string(extension.value()) };
+    let text = if number <= LAST_RAW { Some(extension.value()) } else { der::content(der::UTF8_STRING, extension.value()) };
     let text = text.and_then(|bytes| std::str::from_utf8(bytes).ok()).filter(|text| !text.is_empty());
     text.map(|text| Some(text.to_owned())).ok_or_else(|| format!("its extension `{}` is malformed", extension_name(number)))
-}
-
-/// DER: a UTF-8 string that takes all the bytes.
-fn utf8_string(value: &[u8]) -> Option<&[u8]> {
-    let (length, content) = match value {
-        [0x0c, short, content @ ..] if *short < 0x80 => (usize::from(*short), content),
-        [0x0c, 0x81, length, content @ ..] if *length >= 0x80 => (usize::from(*length), content),
-        [0x0c, 0x82, high, low, content @ ..] if *high > 0 => (usize::from(u16::from_be_bytes([*high, *low])), content),
-        _ => return None,
-    };
-    (content.len() == length).then_some(content)
 }
 
 fn subjects(certificate: &Certificate) -> Vec<(SubjectKind, String)> {
@@ -152,15 +143,5 @@ mod tests {
             assert_eq!(extension_number(name), None, "{name}");
         }
         assert_eq!((extension_name(20).as_str(), extension_name(8).as_str()), ("buildTrigger", "1.3.6.1.4.1.57264.1.8"));
-    }
-
-    #[test]
-    fn texts_are_strict_der() {
-        assert_eq!(utf8_string(b"\x0c\x02ab"), Some(&b"ab"[..]));
-        for bad in [&b"\x0c\x02a"[..], b"\x0c\x02abc", b"\x13\x02ab", b"\x0c\x81\x02ab", b"\x0c\x82\x00\x02ab", b"\x0c", b""] {
-            assert_eq!(utf8_string(bad), None, "{bad:02x?}");
-        }
-        let long = [&[0x0c, 0x81, 0x80][..], &[b'a'; 128]].concat();
-        assert_eq!(utf8_string(&long).map(<[u8]>::len), Some(128));
     }
 }

@@ -6,6 +6,7 @@ mod bundle;
 mod check;
 mod compile;
 mod config;
+mod der;
 mod discover;
 mod dsse;
 mod envelope;

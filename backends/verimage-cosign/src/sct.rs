@@ -6,6 +6,7 @@ use verimage_core::{Code, Failure, Timestamp};
 use verimage_crypto::SignatureError;
 use verimage_crypto::x509::{Certificate, ObjectIdentifier};
 
+use crate::der;
 use crate::log::logs::{Log, Logs};
 
 /// The list of promises in a certificate.
@@ -90,7 +91,7 @@ impl Promise<'_> {
 
 /// The extension: an octet string around `SignedCertificateTimestampList`. At least one promise, and all bytes used.
 fn read_list(value: &[u8]) -> Option<Vec<Promise<'_>>> {
-    let mut rest = octet_string(value)?;
+    let mut rest = der::content(der::OCTET_STRING, value)?;
     let mut list = vector(&mut rest)?;
     let mut promises = Vec::new();
     while !list.is_empty() {
@@ -112,17 +113,6 @@ fn read_promise(bytes: &[u8]) -> Option<Promise<'_>> {
     let [4, 1 | 3] = take(&mut rest, 2)? else { return None };
     let signature = vector(&mut rest)?;
     rest.is_empty().then_some(Promise { log_id, milliseconds, extensions, signature })
-}
-
-/// DER, with the length of one, two or three bytes that such a list has.
-fn octet_string(value: &[u8]) -> Option<&[u8]> {
-    let (length, content) = match value {
-        [0x04, short, content @ ..] if *short < 0x80 => (usize::from(*short), content),
-        [0x04, 0x81, length, content @ ..] if *length >= 0x80 => (usize::from(*length), content),
-        [0x04, 0x82, high, low, content @ ..] if *high > 0 => (usize::from(u16::from_be_bytes([*high, *low])), content),
-        _ => return None,
-    };
-    (content.len() == length).then_some(content)
 }
 
 fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {

@@ -137,7 +137,8 @@ impl QuickPolicy {
 
     /// Logs and timestamps.
     fn add_evidence(&self, leaf: &mut Map<String, Value>, trust: &mut Map<String, Value>) {
-        if let Some(file) = &self.trusted_root {
+        let used = !self.insecure_ignore_log || matches!(self.signer, QuickSigner::Keyless(_));
+        if let Some(file) = self.trusted_root.as_ref().filter(|_| used) {
             trust.insert("root".to_owned(), json!({"trustedRoot": {"file": file}}));
         }
         if self.insecure_ignore_log {
