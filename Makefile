@@ -17,14 +17,16 @@ examples:
 
 # What every change must pass, on a fresh machine with Rust.
 test:
-	@tests/tools/install.sh registry || true
+	@tests/tools/install.sh registry pkcs11 || true
 	$(CARGO) test --quiet --workspace
+	$(CARGO) test --quiet -p verimage --features pkcs11 --test keys pkcs11 -- --nocapture
 
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p verimage-crypto --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p verimage --no-default-features -- -D warnings
+	$(CARGO) clippy --quiet -p verimage --features pkcs11 --all-targets -- -D warnings
 
 docs:
 	@tests/tools/readme.sh

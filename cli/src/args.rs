@@ -116,7 +116,7 @@ pub(crate) struct VerifyArguments {
     /// Save everything that was fetched for the image, to be judged again with --replay
     #[arg(long, value_name = "FILE", conflicts_with_all = ["replay", "print_policy"])]
     pub(crate) record: Option<PathBuf>,
-    /// Judge a recorded verification again, without asking anybody
+    /// Judge a recorded verification again, without asking any registry
     #[arg(long, value_name = "FILE", conflicts_with = "name")]
     pub(crate) replay: Option<PathBuf>,
     /// Print the policy that would judge, and judge nothing
@@ -133,9 +133,13 @@ pub(crate) struct PolicyArguments {
     /// /etc/verimage/policy.yaml]
     #[arg(long, value_name = "FILE", help_heading = "Policy")]
     pub(crate) policy: Option<PathBuf>,
-    /// Without a policy file: demand a cosign signature by this public key, a file or env://NAME
+    /// Without a policy file: demand a cosign signature by this public key: a file, env://NAME, gitlab://PROJECT,
+    /// k8s://NAMESPACE/SECRET, or https://HOST/PATH#SHA256:… with the fingerprint of the key
     #[arg(long, value_name = "KEY", visible_alias = "key", conflicts_with = "policy", help_heading = "Policy")]
     pub(crate) cosign_key: Option<String>,
+    /// With --cosign-key: take whatever key is at an https address, without a fingerprint
+    #[arg(long, conflicts_with = "policy", help_heading = "Policy")]
+    pub(crate) insecure_unpinned_key: bool,
     /// Without a policy file: demand a keyless signature by this identity, or name in the certificate
     #[arg(long, value_name = "NAME", conflicts_with = "policy", help_heading = "Policy")]
     pub(crate) certificate_identity: Option<String>,
@@ -197,7 +201,7 @@ pub(crate) struct TransportArguments {
     /// How long one image may take, such as 500ms, 30s or 2m
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration, help_heading = "Registries")]
     pub(crate) timeout: Duration,
-    /// Ask no registry
+    /// Ask no registry, and nobody for keys
     #[arg(long, help_heading = "Registries")]
     pub(crate) offline: bool,
 }
@@ -310,9 +314,13 @@ pub(crate) struct InitArguments {
     /// Which images the rule is for: host/path[:tag] with * and **; repeatable [default: any image]
     #[arg(long, value_name = "PATTERN", requires = "cosign_key")]
     pub(crate) image: Vec<String>,
-    /// Public key of a signer, a file or env://NAME; of several, one must have signed
+    /// Public key of a signer: a file, env://NAME, gitlab://PROJECT, k8s://NAMESPACE/SECRET or https://HOST/PATH#SHA256:…; of
+    /// several, one must have signed
     #[arg(long, value_name = "KEY", visible_alias = "key")]
     pub(crate) cosign_key: Vec<String>,
+    /// Take whatever key is at an https address, without a fingerprint
+    #[arg(long, requires = "cosign_key")]
+    pub(crate) insecure_unpinned_key: bool,
     /// Repository that holds the signatures [default: $COSIGN_REPOSITORY, or the image's own]
     #[arg(long, value_name = "REPOSITORY", requires = "cosign_key")]
     pub(crate) signature_repository: Option<String>,

@@ -86,6 +86,8 @@ impl Failure {
         match self {
             Self::Unknown { code, .. } if code.class() == CodeClass::Deny => Exit::Denied,
             Self::Unknown { .. } => Exit::Inconclusive,
+            // A key that could not be had says nothing about the policy.
+            Self::Policy { error, .. } if error.code.class() == CodeClass::Inconclusive => Exit::Inconclusive,
             Self::Usage { .. } | Self::Policy { .. } | Self::Output(_) => Exit::Usage,
         }
     }

@@ -5,8 +5,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use verimage::core::Repository;
+use verimage::core::policy::document::PublicKeyDocument;
 use verimage::trust::TrustFolder;
-use verimage::{ImageRef, ImageSource, QuickIdentity, QuickPolicy, QuickSigner, Replayed, Request};
+use verimage::{ImageRef, ImageSource, QuickIdentity, QuickPolicy, QuickSigner, Replayed, Request, quick_key};
 
 use crate::args::{
     Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ExplainArguments, Format, ImageArgument, InitArguments,
@@ -114,7 +115,7 @@ pub(crate) enum InspectView {
 #[derive(Debug)]
 pub(crate) struct InitPlan {
     pub(crate) images: Vec<String>,
-    pub(crate) keys: Vec<String>,
+    pub(crate) keys: Vec<PublicKeyDocument>,
     pub(crate) signature_repository: Option<Repository>,
     pub(crate) insecure_ignore_log: bool,
     pub(crate) output: Option<PathBuf>,
@@ -221,7 +222,7 @@ fn signer(arguments: &PolicyArguments) -> Result<Option<QuickSigner>, Failure> {
         (Some(_), _, _, Some(_)) => {
             Err(Failure::usage_with_hint("a key names nobody, so it cannot have an identity", "leave out the key, or the identity"))
         }
-        (Some(key), _, _, None) => from_anywhere(key).map(QuickSigner::Key).map(Some),
+        (Some(key), _, _, None) => from_anywhere(key, arguments.insecure_unpinned_key).map(QuickSigner::Key).map(Some),
         (None, None, None, identity) => Ok(identity.map(QuickSigner::Keyless)),
         (None, leaf, chain, identity) => {
             Ok(Some(QuickSigner::Certificate { leaf: file(leaf.as_ref())?, chain: file(chain.as_ref())?, identity }))
@@ -245,6 +246,7 @@ fn refuse_without_signer(arguments: &PolicyArguments) -> Result<(), Failure> {
         ("--signature-repository", arguments.signature_repository.is_some()),
         ("--trusted-root", arguments.trusted_root.is_some()),
         ("--timestamp-certificate-chain", arguments.timestamp_certificate_chain.is_some()),
+        ("--insecure-unpinned-key", arguments.insecure_unpinned_key),
         ("--insecure-ignore-tlog", arguments.insecure_ignore_tlog),
         ("--insecure-ignore-sct", arguments.insecure_ignore_sct),
         ("--annotations", !arguments.annotations.is_empty()),
@@ -259,11 +261,10 @@ fn refuse_without_signer(arguments: &PolicyArguments) -> Result<(), Failure> {
 }
 
 /// A key file that means the same wherever the policy is read from; key references stay as they are.
-fn from_anywhere(key: &str) -> Result<String, Failure> {
-    if key.contains("://") {
-        return Ok(key.to_owned());
-    }
-    absolute(Path::new(key))
+fn from_anywhere(key: &str, insecure_unpinned: bool) -> Result<PublicKeyDocument, Failure> {
+    let mut key = typed(key, insecure_unpinned);
+    key.file = key.file.map(|file| absolute(Path::new(&file))).transpose()?;
+    Ok(key)
 }
 
 fn absolute(path: &Path) -> Result<String, Failure> {
@@ -303,11 +304,18 @@ fn init(arguments: InitArguments, environment: &Environment) -> Result<Plan, Fai
     let environment = if arguments.cosign_key.is_empty() { &Environment::default() } else { environment };
     Ok(Plan::Init(InitPlan {
         images: arguments.image,
-        keys: arguments.cosign_key,
+        keys: arguments.cosign_key.iter().map(|key| typed(key, arguments.insecure_unpinned_key)).collect(),
         signature_repository: repository(arguments.signature_repository, environment)?,
         insecure_ignore_log: arguments.insecure_ignore_tlog,
         output: arguments.output,
     }))
+}
+
+/// A key as it is typed; a file stays relative.
+fn typed(key: &str, insecure_unpinned: bool) -> PublicKeyDocument {
+    let mut key = quick_key(key);
+    key.insecure_unpinned = insecure_unpinned;
+    key
 }
 
 fn is_registry(image: &ImageArgument) -> bool {

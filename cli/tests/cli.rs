@@ -8,6 +8,8 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use support::mirror::serve_folder;
 use support::registry::{Mood, serve};
@@ -116,6 +118,19 @@ fn commands_say_what_their_snapshots_say() {
         "print-policy" "verify --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog -a team=core --print-policy" ["COSIGN_REPOSITORY" "registry.example/signatures"];
         "print-policy-reference" "verify --key env://KEY --print-policy" ["KEY" "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----"];
         "print-policy-file" "verify --policy tests/fixtures/cosign/cases/p256/policy.yaml --print-policy";
+
+        "print-policy-pinned-key" "verify --key env://KEY#SHA256:5cd252fb0ce8932436faf8ccd1040981b89ee4ad6b9fe9e2a2b7e71aacb27cd3 --print-policy" ["KEY" "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----"];
+
+        // Keys from elsewhere.
+        "key-cloud" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --insecure-ignore-tlog --key awskms:///alias/release";
+        "key-not-pinned" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --insecure-ignore-tlog --key https://keys.example/release.pub";
+        "key-unpinned-file" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --insecure-ignore-tlog --key tests/fixtures/cosign/keys/p256.pub --insecure-unpinned-key";
+        "key-offline" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --insecure-ignore-tlog --key gitlab://group/project --offline";
+        "key-without-token" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --insecure-ignore-tlog --key gitlab://group/project";
+        "key-of-no-cluster" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --insecure-ignore-tlog --key k8s://tenants/release";
+        "key-another" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --insecure-ignore-tlog --key env://KEY#SHA256:0000500a4052c9ca01ce50ca8e62d15d4ab7b9ff6cc2d66ea359fc5ebe7b38a6" ["KEY" "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----"];
+        "key-with-password" "policy check cli/tests/fixtures/key-with-password.yaml";
+        "key-unpinned-without-key" "verify registry.example/app:v1 --insecure-unpinned-key";
 
         // The other commands.
         "resolve" "resolve oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1";
@@ -251,6 +266,49 @@ fn the_shared_cases_come_out_as_expected() {
         }
     }
     assert!(failures.is_empty() && cases > 100, "{cases} cases\n{}", failures.join("\n"));
+}
+
+/// A web server, a GitLab and a cluster that have the key of the layout `p256`.
+#[test]
+fn keys_are_fetched_from_where_they_are() {
+    let folder = scratch("keys");
+    let key = fs::read_to_string(workspace().join("tests/fixtures/cosign/keys/p256.pub")).unwrap();
+    let write = |path: &str, content: &str| {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    };
+    write("k.pub", &key);
+    let variable = serde_json::json!({"key": "COSIGN_PUBLIC_KEY", "value": key});
+    write("api/v4/projects/group%2Fproject/variables/COSIGN_PUBLIC_KEY", &variable.to_string());
+    let encoded = serde_json::json!({"kind": "Secret", "data": {"cosign.pub": STANDARD.encode(&key)}});
+    write("api/v1/namespaces/tenants/secrets/release", &encoded.to_string());
+    let server = serve_folder(&folder);
+    let kubeconfig = format!(
+        "current-context: a\ncontexts: [{{name: a, context: {{cluster: a, user: a}}}}]\nusers: [{{name: a, user: {{token: hidden}}}}]\n\
+         clusters: [{{name: a, cluster: {{server: \"{server}\"}}}}]\n"
+    );
+    write("kubeconfig", &kubeconfig);
+    let kubeconfig = folder.join("kubeconfig");
+    let environment = [("GITLAB_HOST", server.as_str()), ("GITLAB_TOKEN", "hidden"), ("KUBECONFIG", kubeconfig.to_str().unwrap())];
+    let verify = |key: &[&str]| {
+        let arguments = [&["verify", "oci:tests/fixtures/cosign/layouts/p256:v1", "--insecure-ignore-tlog", "--key"], key].concat();
+        let output = run(&arguments, &environment);
+        (output.status.code(), [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat())
+    };
+    let address = format!("{server}/k.pub");
+    for (key, warns) in [
+        (&["gitlab://group/project"][..], false),
+        (&["k8s://tenants/release"], false),
+        (&[address.as_str(), "--insecure-unpinned-key"], true),
+    ] {
+        let (exit, said) = verify(key);
+        assert!(exit == Some(0) && said.contains("key-not-pinned") == warns && !said.contains("hidden"), "{key:?}: {said}");
+    }
+    for (key, exit) in [("gitlab://group/other", 2), ("k8s://tenants/other", 2), ("gitlab://group/project#SHA256:00", 2)] {
+        let (found, said) = verify(&[key]);
+        assert!(found == Some(exit) && !said.contains("hidden"), "{key}: {said}");
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub fn verify_bundle(
     let mut anchors = BTreeMap::from([("root".to_owned(), Anchor::TrustedRoot(AnchorRoot { json: trusted_root, dated: None }))]);
     let leaf = match signer {
         Signer::Key(pem) => {
-            anchors.insert("key".to_owned(), Anchor::PublicKey(AnchorKey { pem, hash: None }));
+            anchors.insert("key".to_owned(), Anchor::PublicKey(AnchorKey { pem, hash: None, unpinned: false }));
             json!({"key": "key", "transparency": {"root": "root"}})
         }
         Signer::Identity { subject, issuer } => {

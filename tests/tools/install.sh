@@ -4,7 +4,7 @@
 #
 #   tests/tools/install.sh [--require] [--budget SECONDS] [GROUP...]
 #
-# Groups: registry (docker-registry, skopeo, referrers-registry), cosign (both lines), all (the default).
+# Groups: registry (docker-registry, skopeo, referrers-registry), pkcs11 (softhsm2), cosign (both lines), all (the default).
 # What cannot be installed is skipped aloud and the exit status is 0; with --require it is 1.
 # No new installation begins when the budget (default 1200 seconds) is used up, and a running one is ended.
 
@@ -24,9 +24,9 @@ while [ $# -gt 0 ]; do
         budget="${2:?--budget needs a number of seconds}"
         shift
         ;;
-    registry | cosign | all) groups+=("$1") ;;
+    registry | pkcs11 | cosign | all) groups+=("$1") ;;
     *)
-        echo "unknown argument: $1 (groups: registry, cosign, all)" >&2
+        echo "unknown argument: $1 (groups: registry, pkcs11, cosign, all)" >&2
         exit 2
         ;;
     esac
@@ -101,6 +101,9 @@ if wanted registry; then
     debian docker-registry docker-registry
     debian skopeo skopeo
     referrers_registry
+fi
+if wanted pkcs11; then
+    debian softhsm2-util softhsm2
 fi
 if wanted cosign; then
     module cosign github.com/sigstore/cosign/v2/cmd/cosign v2.6.5

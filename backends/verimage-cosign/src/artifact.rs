@@ -36,7 +36,9 @@ impl ArtifactVerifier {
     pub fn new(config: &CosignConfig, anchors: BTreeMap<String, Anchor>, crypto: CryptoSet) -> Result<Self, PolicyError> {
         let definitions = Definitions::of_anchors(anchors);
         let context = LeafContext::outside(&definitions);
-        Leaf { config, context: &context, crypto: &crypto }.expectation().map(Self)
+        let leaf = Leaf { config, context: &context, crypto: &crypto };
+        leaf.refuse_claims_of_payloads("an artifact")?;
+        leaf.expectation().map(Self)
     }
 
     /// Judges one bundle, as of `now`.

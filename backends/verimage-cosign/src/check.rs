@@ -140,7 +140,7 @@ impl CosignCheck {
 
     /// What was found before what could be: whoever signed in the older form needs no further questions.
     fn next(&mut self, context: &Context<'_>) -> Step {
-        if !context.all_evidence && !self.needs_all() && self.reports.iter().any(|report| report.outcome.is_ok()) {
+        if !context.all_evidence && self.has_enough() {
             return self.done();
         }
         if !self.candidates.is_empty() {
@@ -155,6 +155,14 @@ impl CosignCheck {
             return fetch(batch);
         }
         self.done()
+    }
+
+    /// Whether whatever else there is could not change the answer.
+    fn has_enough(&self) -> bool {
+        match &self.attestation {
+            None => self.reports.iter().any(|report| report.outcome.is_ok()),
+            Some(_) => !self.needs_all() && self.verified.iter().any(|(_, verified)| verified.is_fulfilled()),
+        }
     }
 
     /// Whether one statement that passes says nothing while others were not looked at.
@@ -173,8 +181,7 @@ impl CosignCheck {
     fn settle_statements(&mut self, attestation: &Attestation) {
         let all: Vec<&Verified> = self.verified.iter().map(|(_, verified)| verified).collect();
         let unknown = self.reports.iter().filter_map(|report| report.outcome.as_ref().err());
-        let unknown =
-            unknown.into_iter().find(|failure| failure.code.class() == CodeClass::Inconclusive).filter(|_| self.needs_all()).cloned();
+        let unknown = unknown.into_iter().find(|failure| failure.class() == CodeClass::Inconclusive).filter(|_| self.needs_all()).cloned();
         let settled: Vec<(usize, Failure)> = self
             .verified
             .iter()
@@ -281,9 +288,7 @@ impl CosignCheck {
             return self.report(manifest, 0, Err(Failure::new(Code::StoreUnavailable, detail)));
         };
         let attestation = self.attestation.clone();
-        let layers = discover::read_manifest(blob.bytes())
-            .and_then(|manifest| discover::referrer_layers(manifest, sought(attestation.as_deref()), &self.subject));
-        match layers {
+        match discover::referrer_layers(blob.bytes(), self.format, sought(attestation.as_deref()), &self.subject) {
             Err(failure) => self.report(manifest, 0, Err(failure)),
             Ok(layers) => {
                 let room = context.limits.signatures.saturating_sub(self.tried);

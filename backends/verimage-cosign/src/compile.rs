@@ -12,8 +12,8 @@ use verimage_crypto::{CryptoSet, KeyError, PublicKey};
 use crate::authority::{Authority, CertificateRules, Hints, Purpose};
 use crate::check::CosignVerifier;
 use crate::config::{
-    CertificateConfig, CertificateIdentity, CosignConfig, ExtendedKeyUsage, KeylessConfig, LogsConfig, Sct, TimestampRule, Transparency,
-    algorithms,
+    CertificateConfig, CertificateIdentity, CosignConfig, ExtendedKeyUsage, Format, KeylessConfig, LogsConfig, Reference, Sct,
+    TimestampRule, Transparency, algorithms,
 };
 use crate::expectation::{Expectation, LogDemand};
 use crate::identity::{self, IssuerRule};
@@ -37,12 +37,7 @@ impl Backend for CosignBackend {
         let config: CosignConfig = read_config(config, context.pointer)?;
         let leaf = Leaf { config: &config, context, crypto: &self.crypto };
         let (expectation, warnings) = (leaf.expectation()?, leaf.warnings());
-        let named = config.stores.iter().enumerate();
-        let named: Result<Vec<_>, _> = named.map(|(index, name)| context.store(name, &format!("/stores/{index}")).cloned()).collect();
-        let mut stores = named?;
-        if stores.is_empty() {
-            stores.push(Store::Auto(Place::Image));
-        }
+        let stores = leaf.stores()?;
         Ok(Arc::new(CosignVerifier::new(stores, config.format, context.attestation.cloned(), expectation, warnings)))
     }
 
@@ -77,13 +72,19 @@ impl Leaf<'_> {
         if matches!(authority, Authority::Key { .. }) && self.config.sct.is_some() {
             return Err(self.context.invalid("/sct", "a key has no certificate that a log could know"));
         }
-        let root = self.log_root(own_root)?;
+        let root = self.log_root(own_root.clone())?;
+        // A root that `transparency` names beside that of `keyless` is for its logs alone.
+        let stamping = own_root.or_else(|| root.clone());
         if self.context.attestation.is_some() {
-            self.refuse_claims_of_payloads()?;
+            self.refuse_claims_of_payloads("an attestation")?;
+        }
+        if self.config.format == Format::Bundle && self.config.reference != Reference::Off {
+            let message = "a bundle names no reference, so none could fulfil this";
+            return Err(self.context.invalid("/reference", message).with_hint("leave out `reference`, or `format: bundle`"));
         }
         Ok(Expectation {
             crypto: *self.crypto,
-            timestamps: self.timestamps(root.as_deref())?,
+            timestamps: self.timestamps(stamping.as_deref())?,
             log: self.log(root.as_deref())?,
             authority,
             reference: self.config.reference,
@@ -106,16 +107,43 @@ impl Leaf<'_> {
         words.into_iter().filter(|(applies, _)| *applies).map(|(_, word)| word).collect()
     }
 
+    /// Where to look. A place that cannot hold the demanded form is a mistake.
+    fn stores(&self) -> Result<Vec<Store>, PolicyError> {
+        let mut stores = Vec::new();
+        for (index, name) in self.config.stores.iter().enumerate() {
+            let field = format!("/stores/{index}");
+            let store = self.context.store(name, &field)?;
+            match (self.config.format, store) {
+                (Format::Bundle, Store::Tag { .. }) => {
+                    return Err(self.context.invalid(&field, format!("`{name}` holds tags, and bundles are never below a tag")));
+                }
+                (Format::SimpleSigning, Store::Referrers(_)) => {
+                    return Err(self
+                        .context
+                        .invalid(&field, format!("`{name}` holds referrers, and `simpleSigning` is below the tag alone")));
+                }
+                _ => stores.push(store.clone()),
+            }
+        }
+        if stores.is_empty() {
+            stores.push(Store::Auto(Place::Image));
+        }
+        Ok(stores)
+    }
+
     /// Statements have neither a reference nor annotations of the signer.
-    fn refuse_claims_of_payloads(&self) -> Result<(), PolicyError> {
+    pub(crate) fn refuse_claims_of_payloads(&self, what: &str) -> Result<(), PolicyError> {
         let CosignConfig { reference, annotations, format, .. } = self.config;
         let fields = [
-            ("/reference", *reference != crate::config::Reference::Off),
+            ("/reference", *reference != Reference::Off),
             ("/annotations", !annotations.is_empty()),
-            ("/format", *format == crate::config::Format::SimpleSigning),
+            ("/format", *format == Format::SimpleSigning),
         ];
         match fields.into_iter().find(|(_, given)| *given) {
-            Some((field, _)) => Err(self.context.invalid(field, "an attestation has nothing of the kind").with_hint("use `conditions`")),
+            Some((field, _)) => Err(self
+                .context
+                .invalid(field, format!("{what} has nothing of the kind"))
+                .with_hint("leave it out; an attestation has `conditions`")),
             None => Ok(()),
         }
     }
@@ -172,7 +200,7 @@ impl Leaf<'_> {
         };
         Ok(Authority::Certificates(CertificateRules {
             leaf,
-            issuers: vec![self.chain(chain, "/certificate/chain", CertificateKind::Ca)?],
+            issuers: vec![self.issuer(chain)?],
             hints: Hints::Used,
             purpose: if config.eku == ExtendedKeyUsage::Any { Purpose::Any } else { Purpose::CodeSigning },
             identities,
@@ -188,10 +216,10 @@ impl Leaf<'_> {
             return Err(self.context.invalid("/certificate", message).with_hint("remove them, or name the `chain`"));
         }
         let name = config.leaf.as_deref().unwrap_or_default();
+        let field = if self.config.scheme.is_some() { "/scheme" } else { "/certificate/leaf" };
         let unusable = |error: &KeyError| self.unusable_key("/certificate/leaf", name, error);
         let key = leaf.public_key().map_err(unusable)?;
-        let algorithms =
-            algorithms(key.kind(), None, self.config.scheme).map_err(|message| self.context.invalid("/certificate/leaf", message))?;
+        let algorithms = algorithms(key.kind(), None, self.config.scheme).map_err(|message| self.context.invalid(field, message))?;
         Ok(Authority::Key { key: self.crypto.load(key).map_err(|error| unusable(&error))?, algorithms })
     }
 
@@ -204,6 +232,19 @@ impl Leaf<'_> {
                 Err(self.context.invalid("/certificate/leaf", format!("`{name}` has {} certificates, one is needed here", several.len())))
             }
             Err(error) => Err(self.context.invalid("/certificate/leaf", format!("the certificate `{name}`: {error}"))),
+        }
+    }
+
+    /// An authority for signers: nobody else's certificate stands in its chain.
+    fn issuer(&self, name: &str) -> Result<Chain, PolicyError> {
+        let field = "/certificate/chain";
+        let chain = self.chain(name, field, CertificateKind::Ca)?;
+        match &chain.signer {
+            None => Ok(chain),
+            Some(other) => {
+                let message = format!("the certificates `{name}`: `{}` is no certificate authority", other.subject());
+                Err(self.context.invalid(field, message).with_hint("name the signer's own certificate as `leaf`"))
+            }
         }
     }
 

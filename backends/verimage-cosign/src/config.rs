@@ -30,8 +30,9 @@ pub struct CosignConfig {
     /// Whether a certificate transparency log must know the certificate; by default for keyless signatures alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sct: Option<Sct>,
-    /// Whether an authority must have stamped the signature. By default, timestamps are judged if the trusted root has
-    /// authorities for them, and needed only where nothing else says when a certificate signed.
+    /// Whether an authority must have stamped the signature. By default, timestamps are judged if the trusted root of
+    /// `keyless`, else that of the logs, has authorities for them, and needed only where nothing else says when a
+    /// certificate signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<TimestampRule>,
     /// Whether the payload's `docker-reference` must fit the reference that is judged.

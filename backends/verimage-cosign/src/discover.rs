@@ -162,8 +162,9 @@ pub(crate) fn tag_layer(index: usize, layer: Descriptor, sought: Sought<'_>) -> 
     Ok((!hidden).then_some((index, layer, form)))
 }
 
-/// The layers of a referrer's manifest; none if the referrer is something else.
-pub(crate) fn referrer_layers(manifest: ImageManifest, sought: Sought<'_>, subject: &Subject) -> Result<Vec<Found>, Failure> {
+/// The layers of a referrer; none if it is something else, such as an index, or of a form that does not count.
+pub(crate) fn referrer_layers(bytes: &[u8], format: Format, sought: Sought<'_>, subject: &Subject) -> Result<Vec<Found>, Failure> {
+    let Manifest::Image(manifest) = Manifest::parse(bytes).map_err(malformed)? else { return Ok(Vec::new()) };
     let stated = manifest.annotations.get(BUNDLE_PREDICATE_ANNOTATION);
     let hidden = stated.is_some_and(|stated| stated != sought.predicate());
     let (media_type, form) = sought.layer();
@@ -171,6 +172,7 @@ pub(crate) fn referrer_layers(manifest: ImageManifest, sought: Sought<'_>, subje
     let found: Vec<Found> = match (hidden, bundle) {
         (true, _) => Vec::new(),
         (false, true) => manifest.layers.into_iter().map(|layer| (0, layer, Form::Bundle)).collect(),
+        (false, false) if format == Format::Bundle => Vec::new(),
         (false, false) => {
             let layers = manifest.layers.into_iter().enumerate().filter(|(_, layer)| layer.media_type == media_type);
             layers.map(|(index, layer)| (index, layer, form)).collect()

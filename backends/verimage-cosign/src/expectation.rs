@@ -106,7 +106,7 @@ impl Expectation {
         let entries = self.log_entries(signed, verifier, algorithm)?;
         for entry in &entries {
             times.extend(entry.time.map(|time| VerifiedTime { time, source: "rekor".to_owned() }));
-            facts.insert("logIndex".to_owned(), entry.log_index.to_string());
+            facts.extend(entry.log_index.map(|index| ("logIndex".to_owned(), index.to_string())));
         }
         let tokens: &[Vec<u8>] =
             if self.timestamps.authorities.is_empty() { &[] } else { readable(&signed.material.timestamps, Code::PayloadMalformed)? };

@@ -129,9 +129,14 @@ fn subjects(certificate: &Certificate) -> Vec<(SubjectKind, String)> {
         GeneralName::Email(text) => Some((SubjectKind::Email, text.clone())),
         GeneralName::Uri(text) => Some((SubjectKind::Uri, text.clone())),
         GeneralName::Dns(text) => Some((SubjectKind::Dns, text.clone())),
-        other => other.other_text(USER_NAME).map(|text| (SubjectKind::OtherName, text.to_owned())),
+        other => other.other_text(USER_NAME).filter(is_printable).map(|text| (SubjectKind::OtherName, text.to_owned())),
     };
     certificate.alternative_names().iter().filter_map(read).collect()
+}
+
+/// A line break or a NUL in a name makes two readers see two names; in the other kinds there is none.
+fn is_printable(text: &&str) -> bool {
+    !text.is_empty() && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

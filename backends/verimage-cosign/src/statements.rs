@@ -14,6 +14,13 @@ pub(crate) struct Verified {
     shortfall: Option<String>,
 }
 
+impl Verified {
+    /// Whether it says what it must, whatever others say.
+    pub(crate) fn is_fulfilled(&self) -> bool {
+        self.shortfall.is_none()
+    }
+}
+
 /// Judges a statement whose signature holds: its type, and then its predicate. What is of another type is no candidate.
 pub(crate) fn judge(attested: Attested, demand: &Attestation, now: Timestamp) -> Result<(Evidence, Verified), Failure> {
     let Attested { evidence, statement } = attested;

@@ -65,6 +65,9 @@ impl Chain {
         if anchors.is_empty() {
             anchors.extend(others.pop());
         }
+        if let Some(anchor) = anchors.iter().find(|anchor| anchor.version() >= 3 && !anchor.is_ca()) {
+            return Err(format!("`{}` is no certificate authority", anchor.subject()));
+        }
         let signer = others.iter().position(|certificate| !certificate.is_ca()).map(|index| others.remove(index));
         let validity = Validity { start: None, end: None };
         Ok(Self { name: name.to_owned(), anchors, intermediates: others, signer, validity })

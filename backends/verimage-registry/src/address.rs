@@ -10,9 +10,13 @@ use url::{Host, Url};
 
 /// What kind of neighbourhood an address is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Neighbourhood {
+#[non_exhaustive]
+pub enum Neighbourhood {
+    /// Everybody's.
     Public,
+    /// An organisation's own network.
     Private,
+    /// This machine.
     Loopback,
     /// Link-local, cloud metadata, multicast, unspecified and reserved addresses: no registry lives there.
     Forbidden,
@@ -20,15 +24,33 @@ pub(crate) enum Neighbourhood {
 
 /// Where a request may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Reach {
+#[non_exhaustive]
+pub enum Reach {
     /// The caller named the host: everywhere but the forbidden addresses.
     Named,
     /// A registry in this neighbourhood named the host: public addresses and those of the same neighbourhood.
     From(Neighbourhood),
 }
 
+impl Neighbourhood {
+    /// The neighbourhood of an address, whatever clothes IPv6 puts on it.
+    pub fn of(address: IpAddr) -> Self {
+        neighbourhood(address)
+    }
+
+    /// The neighbourhood of a URL whose host is written as an address.
+    pub fn of_literal(url: &Url) -> Option<Self> {
+        match url.host()? {
+            Host::Ipv4(address) => Some(neighbourhood(address.into())),
+            Host::Ipv6(address) => Some(neighbourhood(address.into())),
+            Host::Domain(_) => None,
+        }
+    }
+}
+
 impl Reach {
-    pub(crate) fn admits(self, target: Neighbourhood) -> bool {
+    /// Whether a request may go to an address there.
+    pub fn admits(self, target: Neighbourhood) -> bool {
         match (self, target) {
             (_, Neighbourhood::Forbidden) => false,
             (_, Neighbourhood::Public) | (Self::Named, _) => true,
@@ -37,13 +59,8 @@ impl Reach {
     }
 
     /// Checks an address that stands in the URL as a number; names are checked by [`Guard`].
-    pub(crate) fn admits_literal(self, url: &Url) -> bool {
-        match url.host() {
-            Some(Host::Ipv4(address)) => self.admits(neighbourhood(IpAddr::V4(address))),
-            Some(Host::Ipv6(address)) => self.admits(neighbourhood(IpAddr::V6(address))),
-            Some(Host::Domain(_)) => true,
-            None => false,
-        }
+    pub fn admits_literal(self, url: &Url) -> bool {
+        url.has_host() && Neighbourhood::of_literal(url).is_none_or(|target| self.admits(target))
     }
 }
 
@@ -102,9 +119,17 @@ fn embedded(high: u16, low: u16) -> Neighbourhood {
 }
 
 /// Resolves names and keeps only the addresses that a request may go to.
-pub(crate) struct Guard {
+#[derive(Clone, Debug)]
+pub struct Guard {
     pub(crate) reach: Reach,
     pub(crate) known: Arc<BTreeMap<String, Vec<IpAddr>>>,
+}
+
+impl Guard {
+    /// A guard that asks this machine's resolver.
+    pub fn new(reach: Reach) -> Self {
+        Self { reach, known: Arc::default() }
+    }
 }
 
 impl Resolve for Guard {

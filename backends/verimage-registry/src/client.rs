@@ -8,7 +8,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
-use url::{Host, Url};
+use url::Url;
 use verimage_core::{StoreError, StoreErrorKind};
 
 use crate::address::{Neighbourhood, Reach, neighbourhood};
@@ -267,7 +267,8 @@ impl Client {
             unconnected: error.is_connect() && !failure::is_within_tls(&error),
             error: failure::unreachable(&hop.place, &error),
         })?;
-        let neighbourhood = if proxied { literal(&hop.url) } else { response.remote_addr().map(|peer| neighbourhood(peer.ip())) };
+        let neighbourhood =
+            if proxied { Neighbourhood::of_literal(&hop.url) } else { response.remote_addr().map(|peer| neighbourhood(peer.ip())) };
         Ok(Reply {
             response,
             neighbourhood: neighbourhood.unwrap_or(Neighbourhood::Public),
@@ -277,14 +278,6 @@ impl Client {
             secrets: hop.secrets.clone(),
             _permit: permit,
         })
-    }
-}
-
-fn literal(url: &Url) -> Option<Neighbourhood> {
-    match url.host()? {
-        Host::Ipv4(address) => Some(neighbourhood(address.into())),
-        Host::Ipv6(address) => Some(neighbourhood(address.into())),
-        Host::Domain(_) => None,
     }
 }
 

@@ -54,12 +54,11 @@ pub(crate) struct Connection {
 
 impl Connections {
     pub(crate) fn new(config: &RegistryConfig) -> Result<Self, ConfigError> {
-        let Proxy { http, https, except } = &config.proxy;
+        let Proxy { http, https, .. } = &config.proxy;
         if [http, https].into_iter().flatten().any(|url| !is_proxy(url)) {
             return Err(ConfigError::malformed("proxy", NO_PROXY_URL));
         }
-        let text = |url: &Option<String>| url.clone().unwrap_or_default();
-        let proxied = Matcher::builder().http(text(http)).https(text(https)).no(except.clone()).build();
+        let proxied = matcher(&config.proxy);
         Ok(Self {
             clients: Mutex::default(),
             known: Arc::new(config.addresses.clone()),
@@ -79,7 +78,7 @@ impl Connections {
             "https" => Tls::On { directory: host.certificate_directory(directory), verified },
             _ => Tls::Off,
         };
-        let way = Way { tls, reach, proxied: self.is_proxied(url) };
+        let way = Way { tls, reach, proxied: leads(&self.proxied, url) };
         let proxied = way.proxied;
         if let Some(client) = lock(&self.clients).get(&way) {
             return Ok(Connection { client: client.clone(), proxied });
@@ -87,13 +86,6 @@ impl Connections {
         let client = self.client(&way).map_err(|error| StoreError::unavailable(error.to_string()))?;
         let client = lock(&self.clients).entry(way).or_insert(client).clone();
         Ok(Connection { client, proxied })
-    }
-
-    fn is_proxied(&self, url: &Url) -> bool {
-        if is_loopback(url) {
-            return false;
-        }
-        url.as_str().parse().is_ok_and(|uri| self.proxied.intercept(&uri).is_some())
     }
 
     fn client(&self, way: &Way) -> Result<Client, ConfigError> {
@@ -129,6 +121,23 @@ impl Connections {
         let https = https.as_ref().map(reqwest::Proxy::https).transpose().map_err(unusable)?;
         Ok(http.into_iter().chain(https).fold(builder, ClientBuilder::proxy))
     }
+}
+
+impl Proxy {
+    /// Whether a request to this URL goes through a proxy.
+    #[must_use]
+    pub fn leads(&self, url: &Url) -> bool {
+        leads(&matcher(self), url)
+    }
+}
+
+fn matcher(proxy: &Proxy) -> Matcher {
+    let text = |url: &Option<String>| url.clone().unwrap_or_default();
+    Matcher::builder().http(text(&proxy.http)).https(text(&proxy.https)).no(proxy.except.clone()).build()
+}
+
+fn leads(matcher: &Matcher, url: &Url) -> bool {
+    !is_loopback(url) && url.as_str().parse().is_ok_and(|uri| matcher.intercept(&uri).is_some())
 }
 
 /// Whether requests can go through this; without a scheme, http is meant, as curl reads it.

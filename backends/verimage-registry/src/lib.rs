@@ -21,6 +21,7 @@ mod referrers;
 mod registries;
 mod store;
 
+pub use address::{Guard, Neighbourhood, Reach};
 pub use config::{ConfigError, Proxy, RegistryConfig};
 pub use credentials::Credential;
 pub use store::RegistryStore;

@@ -1,7 +1,9 @@
 //! A policy to begin with: what `policy init` and `inspect --suggest-policy` write.
 
+use serde_json::Value;
 use verimage::core::Repository;
-use verimage::{FolderMaterial, PolicyLoader};
+use verimage::core::policy::document::PublicKeyDocument;
+use verimage::{FolderMaterial, PolicyLoader, quick_key};
 
 use crate::commands::inspect::{Finding, Inspection};
 use crate::failure::Failure;
@@ -13,7 +15,7 @@ pub(crate) struct FirstPolicy {
     /// What the reader must know, as comments at the top.
     pub(crate) notes: Vec<String>,
     pub(crate) images: Vec<String>,
-    pub(crate) keys: Vec<String>,
+    pub(crate) keys: Vec<PublicKeyDocument>,
     pub(crate) signature_repository: Option<Repository>,
     pub(crate) insecure_ignore_log: bool,
 }
@@ -35,7 +37,7 @@ impl FirstPolicy {
         Self {
             notes,
             images: vec![image.name.as_ref().map_or_else(|| "**/**".to_owned(), |name| name.name())],
-            keys: vec!["signer.pub".to_owned()],
+            keys: vec![quick_key("signer.pub")],
             signature_repository: signatures,
             insecure_ignore_log: true,
         }
@@ -56,10 +58,10 @@ impl FirstPolicy {
     }
 
     /// Loads the text as it would be loaded from its file in `folder`.
-    pub(crate) fn check(&self, folder: &std::path::Path) -> Result<String, Failure> {
+    pub(crate) async fn check(&self, folder: &std::path::Path) -> Result<String, Failure> {
         let text = self.text()?;
         let material = FolderMaterial::new(Some(folder.to_owned()));
-        match PolicyLoader::new().load_text(&text, "policy init", &material) {
+        match PolicyLoader::new().load_text_async(&text, "policy init", &material).await {
             Ok(_) => Ok(text),
             Err(error) => Err(Failure::policy(error, None)),
         }
@@ -88,8 +90,7 @@ rules:
     fn trust(&self) -> Result<Vec<String>, Failure> {
         let mut lines = vec!["trust:".to_owned()];
         for (index, key) in self.keys.iter().enumerate() {
-            let field = if key.contains("://") { "ref" } else { "file" };
-            lines.push(format!("  {}: {{ publicKey: {{ {field}: {} }} }}", self.key_name(index), quoted(key)?));
+            lines.push(format!("  {}: {{ publicKey: {{ {} }} }}", self.key_name(index), fields(key)?));
         }
         lines.push(String::new());
         Ok(lines)
@@ -126,6 +127,13 @@ rules:
     fn key_name(&self, index: usize) -> String {
         if self.keys.len() == 1 { "signer".to_owned() } else { format!("signer-{}", index + 1) }
     }
+}
+
+/// What the document of a key says, on one line.
+fn fields(key: &PublicKeyDocument) -> Result<String, Failure> {
+    let value = serde_json::to_value(key).map_err(|error| Failure::Output(error.into()))?;
+    let fields = value.as_object().into_iter().flatten().map(|(name, value): (&String, &Value)| format!("{name}: {value}"));
+    Ok(fields.collect::<Vec<_>>().join(", "))
 }
 
 /// A text as YAML and JSON both quote it.

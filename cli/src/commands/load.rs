@@ -13,11 +13,26 @@ pub(crate) const COMMAND_LINE: &str = "command line";
 /// The largest policy that is shown or quoted, in bytes.
 const MAX_QUOTED_BYTES: u64 = 16 << 20;
 
-pub(crate) fn policy(choice: &PolicyChoice) -> Result<Policy, Failure> {
+/// Whether anybody may be asked for keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    FromAnywhere,
+    Offline,
+}
+
+pub(crate) async fn policy(choice: &PolicyChoice, keys: Keys) -> Result<Policy, Failure> {
+    let loader = PolicyLoader::new();
     match choice {
-        PolicyChoice::File(path) => PolicyLoader::new().load(path).map_err(|error| Failure::policy(error, text_of(path))),
+        PolicyChoice::File(path) => {
+            let loaded = if keys == Keys::Offline { loader.load(path) } else { loader.load_async(path).await };
+            loaded.map_err(|error| Failure::policy(error, text_of(path)))
+        }
         PolicyChoice::CommandLine(_) => {
-            let loaded = PolicyLoader::new().load_text(&text(choice)?, COMMAND_LINE, &FolderMaterial::default());
+            let (text, files) = (text(choice)?, FolderMaterial::default());
+            let loaded = match keys {
+                Keys::Offline => loader.load_text(&text, COMMAND_LINE, &files),
+                Keys::FromAnywhere => loader.load_text_async(&text, COMMAND_LINE, &files).await,
+            };
             loaded.map_err(|error| Failure::policy(error, None))
         }
     }

@@ -24,13 +24,13 @@ use crate::plan::Plan;
 pub(crate) async fn run(plan: Plan, console: &mut Console) -> Result<Exit, Failure> {
     match plan {
         Plan::Verify(plan) => verify::run(plan, console).await,
-        Plan::PrintPolicy(choice) => verify::print_policy(&choice, console),
+        Plan::PrintPolicy(choice) => verify::print_policy(&choice, console).await,
         Plan::Resolve { image, format } => resolve::run(&image, format, console).await,
         Plan::Triangulate { image, signatures, format } => triangulate::run(&image, signatures, format, console).await,
         Plan::Inspect { image, signatures, view } => inspect::run(&image, signatures, view, console).await,
-        Plan::Init(plan) => policy::init(plan, console),
-        Plan::Check { policy, format } => policy::check(&policy, format, console),
-        Plan::Explain { image, policy, format } => policy::explain(image, &policy, format, console),
+        Plan::Init(plan) => policy::init(plan, console).await,
+        Plan::Check { policy, format } => policy::check(&policy, format, console).await,
+        Plan::Explain { image, policy, format } => policy::explain(image, &policy, format, console).await,
         Plan::Schema(arguments) => policy::schema(&arguments, console),
         Plan::Trust { command, folder } => trust::run(command, folder, console).await,
         Plan::Codes(arguments) => codes::run(&arguments, console),

@@ -6,19 +6,20 @@ use std::path::{Path, PathBuf};
 
 use schemars::schema_for;
 use serde::Serialize;
+use verimage::core::policy::document::PublicKeyDocument;
 use verimage::core::policy::{Apply, Requirement, Rule, Scope};
 use verimage::core::{Context, Step, Subject, Timestamp, Verifier};
 use verimage::{Digest, ImageRef, Limits, Policy, PolicyLoader, Verdict};
 
 use crate::args::{Format, SchemaArguments};
 use crate::commands::first_policy::FirstPolicy;
-use crate::commands::load;
+use crate::commands::load::{self, Keys};
 use crate::failure::{Exit, Failure};
 use crate::output::{Console, Page};
 use crate::plan::{InitPlan, PolicyChoice};
 use crate::render::{json, policy as render};
 
-pub(crate) fn init(plan: InitPlan, console: &mut Console) -> Result<Exit, Failure> {
+pub(crate) async fn init(plan: InitPlan, console: &mut Console) -> Result<Exit, Failure> {
     let folder = plan.output.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
     let policy = FirstPolicy {
         notes: vec!["Which container images may run. `verimage policy schema` describes every field.".to_owned()],
@@ -27,7 +28,7 @@ pub(crate) fn init(plan: InitPlan, console: &mut Console) -> Result<Exit, Failur
         signature_repository: plan.signature_repository,
         insecure_ignore_log: plan.insecure_ignore_log,
     };
-    let text = policy.check(&folder)?;
+    let text = policy.check(&folder).await?;
     let Some(file) = plan.output else {
         console.data(&text)?;
         return Ok(Exit::Admitted);
@@ -42,12 +43,12 @@ pub(crate) fn init(plan: InitPlan, console: &mut Console) -> Result<Exit, Failur
 }
 
 /// A relative path in a policy starts at the policy's folder.
-fn key_seen_from(folder: &Path, key: String) -> Result<String, Failure> {
-    if key.contains("://") || folder.as_os_str().is_empty() {
-        return Ok(key);
-    }
-    let absolute = std::path::absolute(&key).map_err(|error| Failure::usage(format!("the key `{key}`: {error}")))?;
-    absolute.into_os_string().into_string().map_err(|_| Failure::usage(format!("the path of the key `{key}` is not UTF-8")))
+fn key_seen_from(folder: &Path, mut key: PublicKeyDocument) -> Result<PublicKeyDocument, Failure> {
+    let Some(file) = key.file.as_ref().filter(|_| !folder.as_os_str().is_empty()) else { return Ok(key) };
+    let absolute = std::path::absolute(file).map_err(|error| Failure::usage(format!("the key `{file}`: {error}")))?;
+    let absolute = absolute.into_os_string().into_string();
+    key.file = Some(absolute.map_err(|_| Failure::usage(format!("the path of the key `{file}` is not UTF-8")))?);
+    Ok(key)
 }
 
 /// What a policy demands.
@@ -72,8 +73,8 @@ pub(crate) struct RuleSummary {
     pub(crate) warnings: Vec<&'static str>,
 }
 
-pub(crate) fn check(file: &Path, format: Format, console: &mut Console) -> Result<Exit, Failure> {
-    let policy = load::policy(&PolicyChoice::File(PathBuf::from(file)))?;
+pub(crate) async fn check(file: &Path, format: Format, console: &mut Console) -> Result<Exit, Failure> {
+    let policy = load::policy(&PolicyChoice::File(PathBuf::from(file)), Keys::FromAnywhere).await?;
     let summary = Summary {
         source: policy.source().to_owned(),
         digest: policy.digest().clone(),
@@ -105,7 +106,7 @@ fn summary(rule: &Rule) -> RuleSummary {
 
 fn collect_warnings(node: &Requirement, warnings: &mut Vec<&'static str>) {
     match node {
-        Requirement::Signed { verifier, .. } => warnings.extend(verifier.warnings()),
+        Requirement::Signed { warnings: own, .. } => warnings.extend(own),
         Requirement::InsecureAllow { .. } => warnings.push("allowed-without-signature"),
         Requirement::AllOf(of) | Requirement::AnyOf(of) | Requirement::Threshold { of, .. } => {
             of.iter().for_each(|child| collect_warnings(child, warnings));
@@ -156,8 +157,8 @@ pub(crate) enum Fate {
     NoMatch,
 }
 
-pub(crate) fn explain(image: ImageRef, choice: &PolicyChoice, format: Format, console: &mut Console) -> Result<Exit, Failure> {
-    let policy = load::policy(choice)?;
+pub(crate) async fn explain(image: ImageRef, choice: &PolicyChoice, format: Format, console: &mut Console) -> Result<Exit, Failure> {
+    let policy = load::policy(choice, Keys::FromAnywhere).await?;
     let image = image.with_default_tag();
     let explanation = Explanation {
         image: image.to_string(),

@@ -9,7 +9,7 @@ use verimage::core::Decision;
 use verimage::{Error, ImageRef, Policy, Replayed, Transcript, Verdict, Verification};
 
 use crate::args::{TransportArguments, VerdictFormat};
-use crate::commands::load;
+use crate::commands::load::{self, Keys};
 use crate::failure::{Exit, Failure};
 use crate::output::{Console, Page, Tone};
 use crate::plan::{PolicyChoice, Question, VerifyPlan, VerifyTask};
@@ -19,14 +19,15 @@ use crate::transport;
 /// The largest transcript that is read, in bytes of its file.
 const MAX_TRANSCRIPT_BYTES: u64 = 128 << 20;
 
-pub(crate) fn print_policy(choice: &PolicyChoice, console: &mut Console) -> Result<Exit, Failure> {
-    load::policy(choice)?;
+pub(crate) async fn print_policy(choice: &PolicyChoice, console: &mut Console) -> Result<Exit, Failure> {
+    load::policy(choice, Keys::FromAnywhere).await?;
     console.data(&load::text(choice)?)?;
     Ok(Exit::Admitted)
 }
 
 pub(crate) async fn run(plan: VerifyPlan, console: &mut Console) -> Result<Exit, Failure> {
-    let policy = load::policy(&plan.policy)?;
+    let keys = if plan.transport.offline { Keys::Offline } else { Keys::FromAnywhere };
+    let policy = load::policy(&plan.policy, keys).await?;
     match plan.task {
         VerifyTask::Judge { questions, jobs, record } => {
             let mut report = Report::new(plan.format, questions.len());

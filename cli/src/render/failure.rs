@@ -61,7 +61,7 @@ fn arrow(page: &mut Page, margin: usize, place: &str) {
 fn excerpt(page: &mut Page, text: &str, (line, column): (usize, usize), pointer: &str) {
     let Some(source) = line.checked_sub(1).and_then(|index| text.lines().nth(index)) else { return };
     // A column behind the end stands for the end; characters of no or double width would move the mark.
-    let symbols: Vec<char> = source.chars().map(|symbol| if symbol.is_control() { ' ' } else { symbol }).collect();
+    let symbols = veiled(source.chars().map(|symbol| if symbol.is_control() { ' ' } else { symbol }).collect());
     let column = column.saturating_sub(1).min(symbols.len());
     let start = if column > MAX_QUOTED { column - MAX_QUOTED / 2 } else { 0 };
     let quoted: String = symbols.iter().skip(start).take(MAX_QUOTED).collect();
@@ -73,10 +73,43 @@ fn excerpt(page: &mut Page, text: &str, (line, column): (usize, usize), pointer:
     page.line([(Tone::Faint, format!("{:margin$} | ", "").as_str()), (Tone::Bad, mark.as_str()), (Tone::Faint, pointer.as_str())]);
 }
 
+/// The line with stars for what may be a secret in an address: a user with a password, and a query. The width stays.
+fn veiled(mut symbols: Vec<char>) -> Vec<char> {
+    let ends = |symbol: &char| symbol.is_whitespace() || "\"'`<>,}".contains(*symbol);
+    let mut start = 0;
+    while let Some(found) = symbols.get(start..).and_then(|rest| rest.windows(3).position(|three| three == [':', '/', '/'])) {
+        let (begin, rest) = (start + found + 3, symbols.get(start + found + 3..).unwrap_or_default());
+        let end = begin + rest.iter().position(ends).unwrap_or(rest.len());
+        let address = symbols.get_mut(begin..end).unwrap_or_default();
+        let user = address.iter().position(|symbol| *symbol == '@').unwrap_or(0);
+        let query = address.iter().position(|symbol| *symbol == '?').map_or(address.len(), |mark| mark + 1);
+        for (index, symbol) in address.iter_mut().enumerate() {
+            *symbol = if index < user || index >= query { '*' } else { *symbol };
+        }
+        start = end;
+    }
+    symbols
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use verimage::core::policy::PolicyError;
+
+    #[test]
+    fn secrets_in_addresses_are_not_quoted() {
+        let shown = |line: &str| veiled(line.chars().collect()).into_iter().collect::<String>();
+        for (line, expected) in [
+            ("ref: \"https://a.example/k\"", "ref: \"https://a.example/k\""),
+            ("ref: \"https://u:pw@a.example/k\" }", "ref: \"https://****@a.example/k\" }"),
+            ("{ ref: https://a/k?t=pw, sha256: x }, { ref: https://u@b/ }", "{ ref: https://a/k?****, sha256: x }, { ref: https://*@b/ }"),
+            ("https://u:p@", "https://***@"),
+            ("://", "://"),
+            ("", ""),
+        ] {
+            assert_eq!(shown(line), expected);
+        }
+    }
 
     #[test]
     fn any_location_can_be_quoted() {

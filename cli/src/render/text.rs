@@ -138,6 +138,7 @@ fn tried(verdict: &Verdict) -> Option<String> {
 /// What the warning words mean.
 pub(crate) fn warning_text(word: &str) -> String {
     let meaning = match word {
+        "key-not-pinned" => "a key is taken as a web address has it, whoever wrote it there",
         "identity-not-checked" => "anybody to whom the authority issued a certificate may have signed",
         "purpose-not-checked" => "the certificate may be for any purpose",
         "log-not-required" => "no transparency log entry is demanded",

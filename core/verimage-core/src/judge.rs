@@ -69,7 +69,7 @@ pub(crate) fn judge(
             oldest: policy.material.oldest.map(|oldest| oldest.to_string()),
         },
         rules: judged.iter().filter_map(rule_verdict).collect(),
-        warnings: warnings(image, selection, policy, applying),
+        warnings: warnings(image, selection, policy, applying, &leaves),
         leaves: leaves.iter().map(|leaf| leaf_verdict(leaf)).collect(),
         reports: leaves.iter().flat_map(|leaf| report_verdicts(leaf)).collect(),
     }
@@ -149,7 +149,7 @@ fn judge_unmatched<'a>(policy: &Policy, resolution: &Resolution) -> Judged<'a> {
 }
 
 fn decision_of(failure: &Failure) -> Decision {
-    if failure.code.class() == crate::code::CodeClass::Inconclusive { Decision::Inconclusive } else { Decision::Deny }
+    if failure.class() == crate::code::CodeClass::Inconclusive { Decision::Inconclusive } else { Decision::Deny }
 }
 
 fn resolved_subject(resolution: &Resolution) -> (Option<String>, VerdictSubject) {
@@ -192,7 +192,7 @@ fn rule_verdict(judged: &Judged<'_>) -> Option<RuleVerdict> {
     })
 }
 
-fn warnings(image: &ImageRef, selection: &Selection, policy: &Policy, applying: &[&Rule]) -> Vec<String> {
+fn warnings(image: &ImageRef, selection: &Selection, policy: &Policy, applying: &[&Rule], leaves: &[&Leaf]) -> Vec<String> {
     let mut words = BTreeSet::new();
     let by_tag = |rule: &&Rule| rule.images.iter().any(|scope| scope.has_tag() && scope.matches(image));
     if image.tag().is_some() && image.digest().is_some() && applying.iter().any(by_tag) {
@@ -202,12 +202,14 @@ fn warnings(image: &ImageRef, selection: &Selection, policy: &Policy, applying: 
         words.insert("unmatched-allowed");
     }
     applying.iter().for_each(|rule| collect_warnings(&rule.require, &mut words));
+    let counting = leaves.iter().flat_map(|leaf| leaf.evidence()).flat_map(|evidence| evidence.warnings.iter().map(String::as_str));
+    words.extend(counting);
     words.into_iter().map(str::to_owned).collect()
 }
 
-fn collect_warnings(node: &Requirement, words: &mut BTreeSet<&'static str>) {
+fn collect_warnings<'a>(node: &'a Requirement, words: &mut BTreeSet<&'a str>) {
     match node {
-        Requirement::Signed { verifier, .. } => words.extend(verifier.warnings()),
+        Requirement::Signed { warnings, .. } => words.extend(warnings),
         Requirement::InsecureAllow { .. } => {
             words.insert("allowed-without-signature");
         }
@@ -232,7 +234,7 @@ fn leaf_verdict(leaf: &Leaf) -> LeafVerdict {
             .filter(|want| !matches!(want.what, crate::want::What::Blob(_)))
             .map(|want| want.describe(leaf.subject.reference()))
             .collect(),
-        trusted: leaf.decision() == Some(Decision::Allow),
+        trusted: leaf.evidence().any(|evidence| evidence.trusted),
     }
 }
 

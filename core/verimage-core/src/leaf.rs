@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::code::{Code, CodeClass};
 use crate::decision::Decision;
-use crate::report::{Failure, SignatureReport, Signer};
+use crate::report::{Evidence, Failure, SignatureReport, Signer};
 use crate::verifier::{Check, Context, Step, Subject, Verifier};
 use crate::want::{Answer, StoreErrorKind, Want};
 
@@ -63,8 +63,13 @@ impl Leaf {
     }
 
     pub(crate) fn signers(&self) -> impl Iterator<Item = &Signer> {
+        self.evidence().map(|evidence| &evidence.signer)
+    }
+
+    /// Every signature that counts.
+    pub(crate) fn evidence(&self) -> impl Iterator<Item = &Evidence> {
         let reports = self.result.iter().flat_map(|result| &result.reports);
-        reports.filter_map(|report| report.outcome.as_ref().ok()).map(|evidence| &evidence.signer)
+        reports.filter_map(|report| report.outcome.as_ref().ok())
     }
 
     /// Stops the leaf: nothing that it could still find changes the decision.
@@ -120,7 +125,7 @@ impl Leaf {
         let failures = || reports.iter().filter_map(|report| report.outcome.as_ref().err()).chain(&self.store_failure);
         let (decision, failure) = if reports.iter().any(|report| report.outcome.is_ok()) {
             (Decision::Allow, None)
-        } else if let Some(failure) = most_telling(failures().filter(|failure| failure.code.class() == CodeClass::Inconclusive)) {
+        } else if let Some(failure) = most_telling(failures().filter(|failure| failure.class() == CodeClass::Inconclusive)) {
             (Decision::Inconclusive, Some(failure))
         } else {
             (Decision::Deny, Some(most_telling(failures()).unwrap_or_else(|| self.nothing_found())))

@@ -1,10 +1,10 @@
 //! What a check found: evidence for, or a failure with its code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::code::Code;
+use crate::code::{Code, CodeClass};
 use crate::digest::Digest;
 use crate::want::Want;
 
@@ -40,12 +40,16 @@ pub struct Evidence {
     pub signed_at: Vec<VerifiedTime>,
     /// What the verified bytes say besides, by name.
     pub facts: BTreeMap<String, String>,
+    /// Whether every check passed. A lax policy may let a signature count although some of its checks did not.
+    pub trusted: bool,
+    /// What the verdict must say aloud about this signature, as stable words.
+    pub warnings: BTreeSet<String>,
 }
 
 impl Evidence {
     /// Evidence that `signer` vouched for `subject`.
     pub fn new(subject: Digest, signer: Signer) -> Self {
-        Self { subject, signer, signed_at: Vec::new(), facts: BTreeMap::new() }
+        Self { subject, signer, signed_at: Vec::new(), facts: BTreeMap::new(), trusted: true, warnings: BTreeSet::new() }
     }
 
     /// Adds a fact.
@@ -107,11 +111,24 @@ pub struct Failure {
     pub code: Code,
     /// What was expected and what was found, for people.
     pub detail: String,
+    /// Whether it could not be found out, although the code alone means that proof is wrong.
+    unknown: bool,
 }
 
 impl Failure {
     /// A failure with its detail for people.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: detail.into(), unknown: false }
+    }
+
+    /// The same failure because somebody could not be asked: it is inconclusive.
+    #[must_use]
+    pub fn because_unreachable(self) -> Self {
+        Self { unknown: true, ..self }
+    }
+
+    /// What the failure means for the decision.
+    pub fn class(&self) -> CodeClass {
+        if self.unknown { CodeClass::Inconclusive } else { self.code.class() }
     }
 }

@@ -206,7 +206,7 @@ impl Part {
 /// Starts the leaves of a tree in its order. Below a threshold over signers a leaf looks for all of them.
 fn plant(node: &Requirement, subject: &Subject, all_evidence: bool, leaves: &mut Vec<Leaf>) {
     match node {
-        Requirement::Signed { pointer, verifier } => leaves.push(Leaf::new(pointer, verifier, subject, all_evidence)),
+        Requirement::Signed { pointer, verifier, .. } => leaves.push(Leaf::new(pointer, verifier, subject, all_evidence)),
         Requirement::AllOf(of) | Requirement::AnyOf(of) => of.iter().for_each(|child| plant(child, subject, all_evidence, leaves)),
         Requirement::Threshold { distinct, of, .. } => {
             let all_evidence = all_evidence || *distinct == Distinct::Signer;

@@ -42,6 +42,21 @@ pub enum What {
     },
     /// A blob by digest: one blob, re-hashed by the store.
     Blob(Digest),
+    /// What a web address answers: one blob.
+    Http {
+        /// How it is asked.
+        method: HttpMethod,
+        /// The address.
+        url: String,
+        /// What is sent with the question, in base64; empty for none.
+        #[serde(default, with = "base64_text", skip_serializing_if = "Vec::is_empty")]
+        body: Vec<u8>,
+        /// The media type of what is sent.
+        #[serde(rename = "contentType", default, skip_serializing_if = "Option::is_none")]
+        content_type: Option<String>,
+        /// Who named the address: it decides where the question may go.
+        origin: Origin,
+    },
     /// Anything else, for stores and verifiers of your own.
     Other {
         /// A name that the store understands.
@@ -49,6 +64,43 @@ pub enum What {
         /// What of that kind.
         key: String,
     },
+}
+
+/// How a web address is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum HttpMethod {
+    /// `GET`.
+    Get,
+    /// `POST`.
+    Post,
+}
+
+/// Who named an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Origin {
+    /// The policy.
+    Policy,
+    /// Something that was fetched, such as a certificate: private addresses are out of reach.
+    RemoteData,
+}
+
+/// Bytes as base64 text.
+mod base64_text {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 /// One wish: what, where, and at most how many bytes. Equal wishes are fetched once.
@@ -90,6 +142,7 @@ impl Want {
             What::ManifestByTag(tag) => format!("{place}:{tag}"),
             What::Manifest(digest) | What::Blob(digest) => format!("{place}@{digest}"),
             What::Referrers { subject, .. } => format!("referrers of {place}@{subject}"),
+            What::Http { url, .. } => url.clone(),
             What::Other { kind, key } => format!("{place}: {kind} {key}"),
         }
     }

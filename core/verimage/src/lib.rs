@@ -3,18 +3,22 @@
 mod drive;
 mod engine;
 mod error;
+pub mod keys;
 mod load;
 mod material;
 mod quick;
 mod router;
 mod source;
+#[cfg(any(feature = "remote-keys", feature = "trust-update"))]
+mod transfer;
 pub mod trust;
 
 pub use engine::{Builder, Replayed, Request, Verification, Verimage};
 pub use error::Error;
+pub use keys::{KeyReference, KeyResolver, KeyResolverError, KeyResolvers};
 pub use load::PolicyLoader;
 pub use material::{FolderMaterial, MaterialSource};
-pub use quick::{QuickIdentity, QuickPolicy, QuickReference, QuickSigner};
+pub use quick::{QuickIdentity, QuickPolicy, QuickReference, QuickSigner, quick_key};
 pub use source::{ImageSource, SourceError};
 
 pub use verimage_core as core;

@@ -1,5 +1,6 @@
 //! From a policy file to a policy that can judge.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -11,14 +12,22 @@ use verimage_core::{Code, Policy, PolicyError};
 use verimage_crypto::CryptoSet;
 use verimage_import::{Document, MAX_POLICY_BYTES, PolicyFormat};
 
+use crate::keys::{KeyReference, KeyResolver, KeyResolvers, Resolved};
 use crate::material::{self, FolderMaterial, MaterialSource};
 use crate::trust::{self, TrustFolder};
 
 /// Loads policies: reads the text, recognises the format, resolves the keys, builds the verifiers.
+///
+/// [`load`](Self::load) asks nobody: it never waits for a network and needs no runtime. A policy with key references that
+/// have to be asked for, such as `gitlab://` or `k8s://`, is loaded with [`load_async`](Self::load_async) on a tokio runtime.
+/// The two are apart so that a service never blocks its runtime by reading a file that somebody edited; a program without
+/// a runtime starts one where it wants to wait. A policy keeps its keys: to take up new ones, load it again, and go on with
+/// the old one if that fails.
 #[derive(Debug)]
 pub struct PolicyLoader {
     backends: Vec<Arc<dyn Backend>>,
     trust: TrustFolder,
+    keys: KeyResolvers,
 }
 
 /// The trusted root of sigstore's public instance, which policies may name without defining it.
@@ -38,7 +47,7 @@ impl PolicyLoader {
 
     /// A loader with every scheme of this build, judging with `crypto`.
     pub fn with_crypto(crypto: CryptoSet) -> Self {
-        Self { backends: backends(crypto), trust: TrustFolder::of_user() }
+        Self { backends: backends(crypto), trust: TrustFolder::of_user(), keys: KeyResolvers::of_machine() }
     }
 
     /// Takes the public instance's trusted root from this folder, where it was updated; by default from the user's.
@@ -54,58 +63,72 @@ impl PolicyLoader {
         self
     }
 
-    /// Loads a policy file. Relative paths in it start at its folder.
+    /// Adds a place that keys come from, such as a cloud key service. It goes before those that are there.
+    #[must_use]
+    pub fn with_key_resolver(mut self, resolver: Arc<dyn KeyResolver>) -> Self {
+        self.keys = self.keys.with(resolver);
+        self
+    }
+
+    /// Takes keys from these places only; by default from those that this machine is set to.
+    #[must_use]
+    pub fn key_resolvers(self, keys: KeyResolvers) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// Loads a policy file without asking anybody. Relative paths in it start at its folder.
     ///
     /// # Errors
     /// `policy-invalid`, `policy-unsupported-field`, `policy-undefined-name` or `key-unsupported`, with file, line,
     /// column and JSON pointer.
     pub fn load(&self, path: &Path) -> Result<Policy, PolicyError> {
-        let name = path.display().to_string();
-        let unreadable = |error: &dyn std::fmt::Display| PolicyError::invalid("", format!("`{name}` cannot be read: {error}"));
-        let mut bytes = Vec::new();
-        let file = fs::File::open(path).map_err(|error| unreadable(&error))?;
-        file.take(MAX_POLICY_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-        let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
-        let folder = path.parent().map(Path::to_owned);
-        self.load_text(&text, &name, &FolderMaterial::new(folder)).map_err(|mut error| {
-            error.file = Some(name.clone());
-            error
-        })
+        let file = PolicyFile::read(path)?;
+        self.load_text(&file.text, &file.name, &file.material).map_err(|error| file.blame(error))
     }
 
-    /// Loads a policy from text; `source` names it in verdicts, `material` brings its keys.
+    /// Loads a policy file, and asks for the keys that it refers to. Needs a tokio runtime with timers and sockets.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and `store-unavailable`, `store-unauthorized` or `store-rate-limited` if a place did not
+    /// give a key.
+    pub async fn load_async(&self, path: &Path) -> Result<Policy, PolicyError> {
+        let file = PolicyFile::read(path)?;
+        self.load_text_async(&file.text, &file.name, &file.material).await.map_err(|error| file.blame(error))
+    }
+
+    /// Loads a policy from text without asking anybody; `source` names it in verdicts, `material` brings its files.
     ///
     /// # Errors
     /// As [`load`](Self::load).
     pub fn load_text(&self, text: &str, source: &str, material: &dyn MaterialSource) -> Result<Policy, PolicyError> {
-        let document = Document::parse(text)?;
-        self.compile(&document, text, source, material).map_err(|mut error| {
-            error.location = error.location.or_else(|| document.location(&error.pointer));
-            error
-        })
+        let draft = Draft::read(text)?;
+        let keys = self.keys.resolve_all_now(draft.references.clone());
+        self.compile(&draft, text, source, material, &keys)
     }
 
-    fn compile(&self, document: &Document, text: &str, source: &str, material: &dyn MaterialSource) -> Result<Policy, PolicyError> {
-        match PolicyFormat::detect(document.value()) {
-            Some(PolicyFormat::Native) => {}
-            Some(other) => {
-                let message = format!("this is a {other}, which this version of verimage cannot load");
-                return Err(PolicyError::new(Code::PolicyUnsupportedField, "", message)
-                    .with_hint("write it as a native policy; `verimage policy init` begins one"));
-            }
-            None => {
-                let message = "this is no policy of a known format";
-                return Err(PolicyError::invalid("", message)
-                    .with_hint("a native policy begins with `apiVersion: verimage/v1` and `kind: ImagePolicy`"));
-            }
-        }
-        refuse_planned_fields(document.value())?;
-        refuse_nulls(document.value(), &mut String::new())?;
-        let native: PolicyDocument = read_config(document.value(), "")?;
-        let anchors = material::resolve(&native, material)?;
+    /// Loads a policy from text, and asks for the keys that it refers to.
+    ///
+    /// # Errors
+    /// As [`load_async`](Self::load_async).
+    pub async fn load_text_async(&self, text: &str, source: &str, material: &dyn MaterialSource) -> Result<Policy, PolicyError> {
+        let draft = Draft::read(text)?;
+        let keys = self.keys.resolve_all(draft.references.clone()).await;
+        self.compile(&draft, text, source, material, &keys)
+    }
+
+    fn compile(
+        &self,
+        draft: &Draft,
+        text: &str,
+        source: &str,
+        material: &dyn MaterialSource,
+        keys: &Resolved,
+    ) -> Result<Policy, PolicyError> {
         let trust = self.trust.clone();
         let compiler = Compiler::new(&self.backends).with_built_in(PUBLIC_GOOD, move || public_good(&trust));
-        compiler.compile(&native, anchors, source, text.as_bytes())
+        let anchors = material::resolve(&draft.native, material, keys);
+        let policy = anchors.and_then(|anchors| compiler.compile(&draft.native, anchors, source, text.as_bytes()));
+        policy.map_err(|error| located(&draft.document, error))
     }
 
     /// The JSON Schema of the policy file, with the leaves of every scheme.
@@ -115,6 +138,73 @@ impl PolicyLoader {
         schema::insert_requirements(&mut schema, leaves);
         schema
     }
+}
+
+/// The text of a policy file, and where its relative paths start.
+struct PolicyFile {
+    name: String,
+    text: String,
+    material: FolderMaterial,
+}
+
+impl PolicyFile {
+    fn read(path: &Path) -> Result<Self, PolicyError> {
+        let name = path.display().to_string();
+        let unreadable = |error: &dyn std::fmt::Display| PolicyError::invalid("", format!("`{name}` cannot be read: {error}"));
+        let mut bytes = Vec::new();
+        let file = fs::File::open(path).map_err(|error| unreadable(&error))?;
+        file.take(MAX_POLICY_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+        let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
+        Ok(Self { name, text, material: FolderMaterial::new(path.parent().map(Path::to_owned)) })
+    }
+
+    fn blame(&self, mut error: PolicyError) -> PolicyError {
+        error.file = Some(self.name.clone());
+        error
+    }
+}
+
+/// A native policy that was read, and what is still to be asked for.
+struct Draft {
+    document: Document,
+    native: PolicyDocument,
+    references: BTreeSet<KeyReference>,
+}
+
+impl Draft {
+    fn read(text: &str) -> Result<Self, PolicyError> {
+        let document = Document::parse(text)?;
+        let read = native(&document).and_then(|native| Ok((material::references(&native)?, native)));
+        match read {
+            Ok((references, native)) => Ok(Self { document, native, references }),
+            Err(error) => Err(located(&document, error)),
+        }
+    }
+}
+
+fn located(document: &Document, mut error: PolicyError) -> PolicyError {
+    error.location = error.location.or_else(|| document.location(&error.pointer));
+    error
+}
+
+/// The document as a native policy.
+fn native(document: &Document) -> Result<PolicyDocument, PolicyError> {
+    match PolicyFormat::detect(document.value()) {
+        Some(PolicyFormat::Native) => {}
+        Some(other) => {
+            let message = format!("this is a {other}, which this version of verimage cannot load");
+            return Err(PolicyError::new(Code::PolicyUnsupportedField, "", message)
+                .with_hint("write it as a native policy; `verimage policy init` begins one"));
+        }
+        None => {
+            let message = "this is no policy of a known format";
+            return Err(PolicyError::invalid("", message)
+                .with_hint("a native policy begins with `apiVersion: verimage/v1` and `kind: ImagePolicy`"));
+        }
+    }
+    refuse_planned_fields(document.value())?;
+    refuse_nulls(document.value(), &mut String::new())?;
+    read_config(document.value(), "")
 }
 
 fn public_good(folder: &TrustFolder) -> Result<Anchor, String> {

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use verimage_core::policy::document::PublicKeyDocument;
+
+use crate::keys::KeyReference;
 
 /// A policy over any image that demands one cosign signature, as the flags of `cosign verify` say it.
 #[derive(Clone, Debug)]
@@ -30,8 +33,8 @@ pub struct QuickPolicy {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum QuickSigner {
-    /// The holder of a key: a file, or a reference such as `env://NAME`.
-    Key(String),
+    /// The holder of a key; [`quick_key`] reads one as it is typed.
+    Key(PublicKeyDocument),
     /// Whoever a trusted identity provider called so.
     Keyless(QuickIdentity),
     /// The holder of a certificate.
@@ -69,6 +72,20 @@ pub enum QuickReference {
     Repository,
     /// It names the repository and the tag or digest.
     Exact,
+}
+
+/// A public key as it is typed: a file, or a key reference, behind which `#SHA256:…` may say which key it must be.
+///
+/// ```
+/// let key = verimage::quick_key("gitlab://group/project");
+/// assert_eq!((key.file, key.reference.as_deref(), key.sha256), (None, Some("gitlab://group/project"), None));
+/// ```
+pub fn quick_key(text: &str) -> PublicKeyDocument {
+    if !KeyReference::is_meant_by(text) {
+        return PublicKeyDocument { file: Some(text.to_owned()), ..PublicKeyDocument::default() };
+    }
+    let (reference, pin) = text.split_once('#').map_or((text, None), |(reference, pin)| (reference, Some(pin.to_owned())));
+    PublicKeyDocument { reference: Some(reference.to_owned()), sha256: pin, ..PublicKeyDocument::default() }
 }
 
 impl QuickPolicy {
@@ -140,15 +157,13 @@ impl QuickPolicy {
 
 impl QuickSigner {
     fn to_leaf(&self, trust: &mut Map<String, Value>, own_root: bool) -> Map<String, Value> {
-        let mut anchor = |name: &str, kind: &str, file: &str| {
-            let (field, extra) = if file.contains("://") { ("ref", None) } else { ("file", (kind == "x509").then_some("ca")) };
-            let mut body = Map::from_iter([(field.to_owned(), json!(file))]);
-            body.extend(extra.map(|extra| ("type".to_owned(), json!(extra))));
-            trust.insert(name.to_owned(), json!({kind: body}));
+        let mut anchor = |name: &str, body: Value| {
+            trust.insert(name.to_owned(), body);
             json!(name)
         };
+        let authority = |file: &String| json!({"x509": {"file": file, "type": "ca"}});
         match self {
-            Self::Key(key) => Map::from_iter([("key".to_owned(), anchor("key", "publicKey", key))]),
+            Self::Key(key) => Map::from_iter([("key".to_owned(), anchor("key", json!({"publicKey": key})))]),
             Self::Keyless(identity) => {
                 let mut keyless = Map::from_iter([("identities".to_owned(), json!([identity.to_value()]))]);
                 keyless.extend(own_root.then(|| ("root".to_owned(), json!("root"))));
@@ -156,8 +171,8 @@ impl QuickSigner {
             }
             Self::Certificate { leaf, chain, identity } => {
                 let mut certificate = Map::new();
-                certificate.extend(leaf.as_ref().map(|file| ("leaf".to_owned(), anchor("certificate", "x509", file))));
-                certificate.extend(chain.as_ref().map(|file| ("chain".to_owned(), anchor("chain", "x509", file))));
+                certificate.extend(leaf.as_ref().map(|file| ("leaf".to_owned(), anchor("certificate", authority(file)))));
+                certificate.extend(chain.as_ref().map(|file| ("chain".to_owned(), anchor("chain", authority(file)))));
                 certificate.extend(identity.as_ref().map(|identity| ("identity".to_owned(), json!([identity.to_value()]))));
                 Map::from_iter([("certificate".to_owned(), Value::Object(certificate))])
             }

@@ -24,6 +24,8 @@ pub struct AnchorKey {
     pub pem: Vec<u8>,
     /// The only hash that signatures may use.
     pub hash: Option<KeyHash>,
+    /// Whether it came from a web address, and the policy does not say which key it must be.
+    pub unpinned: bool,
 }
 
 /// The bytes of certificates, and what they vouch for.

@@ -63,15 +63,19 @@ impl Attestation {
     }
 }
 
-/// A short name written in full; another text if it has a scheme, as an absolute URI has.
+/// A short name written in full; another text if it has a scheme, as an absolute URI has, or a host before a path: cosign 1
+/// wrote its own types so.
 fn full_type(text: &str) -> Option<String> {
     if let Some((_, full)) = SHORT_NAMES.iter().find(|(short, _)| *short == text) {
         return Some((*full).to_owned());
     }
-    let (scheme, rest) = text.split_once(':')?;
-    let named = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme.chars().all(|symbol| symbol.is_ascii_alphanumeric() || "+-.".contains(symbol));
-    (named && !rest.is_empty() && !text.contains(char::is_whitespace)).then(|| text.to_owned())
+    let is_named = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.chars().all(|symbol| symbol.is_ascii_alphanumeric() || "+-.".contains(symbol))
+    };
+    let has_scheme = text.split_once(':').is_some_and(|(scheme, rest)| is_named(scheme) && !rest.is_empty());
+    let has_host = text.split_once('/').is_some_and(|(host, path)| is_named(host) && host.contains('.') && !path.is_empty());
+    ((has_scheme || has_host) && !text.contains(char::is_whitespace)).then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -82,7 +86,8 @@ mod tests {
     fn short_names_are_those_of_cosign_and_others_are_uris() {
         assert_eq!(full_type("vuln").as_deref(), Some("https://cosign.sigstore.dev/attestation/vuln/v1"));
         assert_eq!(full_type("https://example.com/x").as_deref(), Some("https://example.com/x"));
-        for text in ["", "slsa", "no scheme", "://x", "a:", "https://a b"] {
+        assert_eq!(full_type("cosign.sigstore.dev/attestation/v1").as_deref(), Some("cosign.sigstore.dev/attestation/v1"));
+        for text in ["", "slsa", "no scheme", "://x", "a:", "https://a b", "a/b", "a.b", "a.b/", "/a.b/c"] {
             assert_eq!(full_type(text), None, "{text}");
         }
     }

@@ -67,12 +67,18 @@ pub struct LeafContext<'a> {
     /// What the leaf is to prove: nothing here for the image itself, else an attestation about it.
     pub attestation: Option<&'a Arc<Attestation>>,
     names: &'a Definitions,
+    /// What the verdict must say about the anchors of this leaf.
+    warnings: RefCell<BTreeSet<&'static str>>,
 }
 
 impl<'a> LeafContext<'a> {
     /// The context of a leaf that stands in no policy.
     pub fn outside(names: &'a Definitions) -> Self {
-        Self { pointer: "", attestation: None, names }
+        Self::new("", None, names)
+    }
+
+    fn new(pointer: &'a str, attestation: Option<&'a Arc<Attestation>>, names: &'a Definitions) -> Self {
+        Self { pointer, attestation, names, warnings: RefCell::default() }
     }
 
     /// The public key `name`; `field` is the field that names it, as a pointer relative to the leaf.
@@ -81,7 +87,10 @@ impl<'a> LeafContext<'a> {
     /// `policy-undefined-name`, and `policy-invalid` if the name is that of another kind of anchor.
     pub fn key(&self, name: &str, field: &str) -> Result<&AnchorKey, PolicyError> {
         match self.anchor(name, field)? {
-            Anchor::PublicKey(key) => Ok(key),
+            Anchor::PublicKey(key) => {
+                self.warnings.borrow_mut().extend(key.unpinned.then_some("key-not-pinned"));
+                Ok(key)
+            }
             other => Err(self.other_kind(name, field, "publicKey", other)),
         }
     }
@@ -328,9 +337,10 @@ impl<'a> Compiler<'a> {
             "deny" => Ok(Requirement::Deny { reason: read_reason(body, &below)?, pointer: below }),
             scheme => {
                 let backend = self.backends.iter().find(|backend| backend.name() == scheme).ok_or_else(|| self.not_a_node(&below))?;
-                let context = LeafContext { pointer: &below, attestation: at.attestation, names: &self.names };
+                let context = LeafContext::new(&below, at.attestation, &self.names);
                 let verifier = backend.compile(body, &context)?;
-                Ok(Requirement::Signed { pointer: below, verifier })
+                let warnings = verifier.warnings().into_iter().chain(context.warnings.into_inner()).collect();
+                Ok(Requirement::Signed { pointer: below, verifier, warnings })
             }
         }
     }

@@ -107,7 +107,7 @@ pub struct TrustedRootDocument {
 }
 
 /// A public key, by exactly one of `pem`, `file` and `ref`.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PublicKeyDocument {
     /// The key itself: PEM, `PUBLIC KEY` or `RSA PUBLIC KEY`.
@@ -116,9 +116,15 @@ pub struct PublicKeyDocument {
     /// A file with the key; a relative path starts at the policy's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// A key reference: `env://NAME`.
+    /// A key reference: `env://NAME`, `https://HOST/PATH`, `gitlab://PROJECT`, `k8s://NAMESPACE/SECRET`.
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Which key it must be, as verdicts print a signer: `SHA256:` and the hash of the key in hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Take whatever key a web address has when the policy is loaded: whoever can write there chooses what may run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insecure_unpinned: bool,
     /// The only hash that signatures with this key may use; without it, those that fit the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<KeyHash>,
@@ -203,7 +209,8 @@ pub struct RuleDocument {
 pub struct AttestationDocument {
     /// The name, as messages print it.
     pub name: String,
-    /// The type of the predicate: a URI, or cosign's short name for it such as `slsaprovenance1`.
+    /// The type of the predicate: a URI, with or without its scheme, or cosign's short name for it such as
+    /// `slsaprovenance1`.
     pub predicate_type: String,
     /// Who must have attested: the same trees of schemes as for the image.
     pub require: Value,

@@ -177,6 +177,8 @@ pub enum Requirement {
         pointer: String,
         /// What judges it.
         verifier: Arc<dyn Verifier>,
+        /// What the verdict says aloud about the leaf and its anchors.
+        warnings: Vec<&'static str>,
     },
     /// Allowed without any proof.
     InsecureAllow {
@@ -197,7 +199,8 @@ pub enum Requirement {
 /// Why a policy cannot be used, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
-    /// `policy-invalid`, `policy-unsupported-field` or `policy-undefined-name`.
+    /// `policy-invalid`, `policy-unsupported-field`, `policy-undefined-name` or `key-unsupported`; `store-unavailable`,
+    /// `store-unauthorized` or `store-rate-limited` if a key could not be had from its place.
     pub code: Code,
     /// The place in the document as a JSON pointer; empty for the whole.
     pub pointer: String,

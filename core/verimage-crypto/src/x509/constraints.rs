@@ -23,7 +23,10 @@ fn emails_of_subject(certificate: &Certificate) -> Vec<GeneralName> {
 }
 
 fn check_name(name: &GeneralName, constraints: &NameConstraints, budget: &Budget) -> Result<(), PathFault> {
-    let of_this_kind = |base: &&GeneralName| discriminant(*base) == discriminant(name);
+    let of_this_kind = |base: &&GeneralName| match (*base, name) {
+        (GeneralName::Other { kind, .. }, GeneralName::Other { kind: other, .. }) => kind == other,
+        (base, name) => discriminant(base) == discriminant(name),
+    };
     for base in constraints.excluded.iter().filter(of_this_kind) {
         budget.compare_names()?;
         if is_within(name, base, Subtree::Excluded) {
@@ -56,7 +59,6 @@ fn is_within(name: &GeneralName, base: &GeneralName, subtree: Subtree) -> bool {
         (GeneralName::Email(name), GeneralName::Email(base)) => is_email_within(name, base).unwrap_or(in_doubt),
         (GeneralName::Uri(name), GeneralName::Uri(base)) => host_of(name).map_or(in_doubt, |host| is_host_within(host, base)),
         (GeneralName::Ip(name), GeneralName::Ip(base)) => is_ip_within(name, base),
-        (GeneralName::Other { kind, .. }, GeneralName::Other { kind: other, .. }) if kind != other => !in_doubt,
         _ => in_doubt,
     }
 }
@@ -121,6 +123,8 @@ fn is_ip_within(address: &[u8], base: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use const_oid::ObjectIdentifier;
+
     use super::*;
 
     fn dns(name: &str, base: &str) -> [bool; 2] {
@@ -183,6 +187,21 @@ mod tests {
         assert_eq!(uri("urn:name", "host.example"), REFUSED);
         assert_eq!(uri("https://127.0.0.1/", "host.example"), REFUSED);
         assert_eq!(uri("https://[::1]/", "host.example"), REFUSED);
+    }
+
+    /// Whichever of two kinds of `otherName` stands first among the permitted: the one that is constrained cannot be compared.
+    #[test]
+    fn other_names_are_constrained_kind_by_kind() {
+        let other = |kind: &str| GeneralName::Other { kind: ObjectIdentifier::new_unwrap(kind), value: vec![0x0c, 1, b'a'] };
+        let (one, two, three) = (other("1.2.3"), other("1.2.4"), other("1.2.5"));
+        let constraints = |permitted: &[&GeneralName], excluded: &[&GeneralName]| NameConstraints {
+            permitted: permitted.iter().map(|name| (*name).clone()).collect(),
+            excluded: excluded.iter().map(|name| (*name).clone()).collect(),
+        };
+        let is_good = |constraints: NameConstraints| check_name(&two, &constraints, &Budget::new()).is_ok();
+        assert!(is_good(constraints(&[&one, &three], &[&one, &three])));
+        assert!(!is_good(constraints(&[&two, &one], &[])) && !is_good(constraints(&[&one, &two], &[])));
+        assert!(!is_good(constraints(&[], &[&two])));
     }
 
     #[test]

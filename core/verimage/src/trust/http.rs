@@ -8,6 +8,7 @@ use reqwest::{Client, NoProxy, Response, StatusCode, Url};
 use verimage_core::Code;
 use verimage_registry::Proxy;
 
+use crate::transfer::{self, Unread, root_cause};
 use crate::trust::TrustError;
 use crate::trust::mirror::{Mirror, is_loopback, is_safe, too_large};
 
@@ -69,20 +70,11 @@ impl Mirror for HttpMirror {
     }
 }
 
-/// Reads a body, and no more of it than allowed.
-async fn body(mut answer: Response, place: &str, max_bytes: u64) -> Result<Vec<u8>, TrustError> {
-    if answer.content_length().is_some_and(|announced| announced > max_bytes) {
-        return Err(too_large(place, max_bytes));
-    }
-    let mut body = Vec::new();
-    let broken = |error: reqwest::Error| TrustError::new(Code::StoreUnavailable, format!("{place}: {}", root_cause(&error)));
-    while let Some(chunk) = answer.chunk().await.map_err(broken)? {
-        if (body.len() as u64).saturating_add(chunk.len() as u64) > max_bytes {
-            return Err(too_large(place, max_bytes));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+async fn body(answer: Response, place: &str, max_bytes: u64) -> Result<Vec<u8>, TrustError> {
+    transfer::body(answer, max_bytes).await.map_err(|unread| match unread {
+        Unread::TooLarge => too_large(place, max_bytes),
+        Unread::Broken(why) => TrustError::new(Code::StoreUnavailable, format!("{place}: {why}")),
+    })
 }
 
 /// Few redirects; none to a weaker scheme, and none that leads a public mirror's client to an address of its own network.
@@ -98,13 +90,4 @@ fn redirect(attempt: Attempt<'_>) -> reqwest::redirect::Action {
         let refused = format!("a redirect to `{}` is not followed", to.origin().ascii_serialization());
         attempt.error(refused)
     }
-}
-
-/// The innermost reason: the outer ones repeat the URL.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

@@ -59,8 +59,8 @@ pub(crate) struct LogEvidence {
     /// The log's key, so that thresholds count logs, and not entries or identifiers.
     pub(crate) key: Fingerprint,
     pub(crate) operator: Option<String>,
-    /// As the entry says it. With a proof alone, Rekor v1 does not sign it.
-    pub(crate) log_index: u64,
+    /// The entry's number, if the log signed it: with a proof alone, Rekor v1 does not.
+    pub(crate) log_index: Option<u64>,
     /// When the log saw the entry, if the log signed that.
     pub(crate) time: Option<Timestamp>,
     /// When the log's key counts.
@@ -90,10 +90,11 @@ impl LogEntry {
     pub(crate) fn verify(&self, logs: &Logs, binding: &Binding<'_>) -> Result<LogEvidence, LogError> {
         let log = logs.find(&self.log_id)?;
         let time = self.verify_promise(log)?;
-        self.verify_proof(log)?;
+        let generation = self.verify_proof(log)?;
         self.verify_body(binding)?;
         let (operator, validity) = (log.description.operator.clone(), log.description.validity);
-        Ok(LogEvidence { log_id: self.log_id.clone(), key: log.key().fingerprint(), operator, log_index: self.log_index, time, validity })
+        let log_index = (time.is_some() || generation == Some(Generation::Two)).then_some(self.log_index);
+        Ok(LogEvidence { log_id: self.log_id.clone(), key: log.key().fingerprint(), operator, log_index, time, validity })
     }
 
     /// Section "SignedEntryTimestamp": without it, the integrated time is no time.
@@ -110,21 +111,22 @@ impl LogEntry {
         Promised { body, integrated_time: *integrated_time, log_id, log_index: *log_index }
     }
 
-    fn verify_proof(&self, log: &Log) -> Result<(), LogError> {
+    /// The generation of the log whose checkpoint came with the proof.
+    fn verify_proof(&self, log: &Log) -> Result<Option<Generation>, LogError> {
         let Some(proof) = &self.proof else {
-            return if self.demand == Demand::Proof { Err(LogError::NoProof) } else { Ok(()) };
+            return if self.demand == Demand::Proof { Err(LogError::NoProof) } else { Ok(None) };
         };
-        match &proof.checkpoint {
-            Some(note) => self.verify_checkpoint(note, proof, log)?,
+        let generation = match &proof.checkpoint {
+            Some(note) => Some(self.verify_checkpoint(note, proof, log)?),
             None if self.demand == Demand::Proof => return Err(LogError::NoCheckpoint),
-            None => {}
-        }
+            None => None,
+        };
         verify_inclusion(proof.index, proof.size, &TreeHash::leaf(&self.body), &proof.hashes, &proof.root)?;
-        Ok(())
+        Ok(generation)
     }
 
     /// The root and the size are those that the log signed. Rekor v1 counts proofs by shard, v2 has one index.
-    fn verify_checkpoint(&self, note: &str, proof: &InclusionProof, log: &Log) -> Result<(), LogError> {
+    fn verify_checkpoint(&self, note: &str, proof: &InclusionProof, log: &Log) -> Result<Generation, LogError> {
         let checkpoint = Checkpoint::parse(note)?;
         let generation = checkpoint.verify(log)?;
         if checkpoint.size != proof.size {
@@ -136,7 +138,7 @@ impl LogEntry {
         if generation == Generation::Two && proof.index != self.log_index {
             return Err(LogError::Index { entry: self.log_index, proof: proof.index });
         }
-        Ok(())
+        Ok(generation)
     }
 
     fn verify_body(&self, binding: &Binding<'_>) -> Result<(), LogError> {

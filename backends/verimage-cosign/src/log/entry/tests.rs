@@ -45,10 +45,10 @@ fn at_time(seconds: u64, signed: u64) -> Value {
 #[test]
 fn entries_of_both_generations_pass() {
     let one = judge(&entry_one(), Demand::Proof).unwrap();
-    assert_eq!((one.log_id.clone(), one.log_index), (log_id_one(), 1000));
+    assert_eq!((one.log_id.clone(), one.log_index), (log_id_one(), Some(1000)));
     assert_eq!(one.time, Some(Timestamp::from_second(INTEGRATED_TIME as i64).unwrap()));
     let two = judge(&entry_two(), Demand::Proof).unwrap();
-    assert_eq!((two.log_id.clone(), two.log_index, two.time), (log_id_two(), 1, None));
+    assert_eq!((two.log_id.clone(), two.log_index, two.time), (log_id_two(), Some(1), None));
     assert!(two.counts_at("2023-06-01T00:00:00Z".parse().unwrap()));
     assert!(!two.counts_at("2024-06-01T00:00:00Z".parse().unwrap()));
     assert_eq!(judge(&entry_one(), Demand::Promise), Ok(one));
