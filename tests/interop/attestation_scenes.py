@@ -17,10 +17,11 @@ CLEAN = {"path": "/scanner/result/critical", "op": "eq", "value": 0}
 CLEAN_CUE = "predicate: scanner: result: critical: 0\n"
 
 
-def policy(suite, key, kind, conditions=None, statements="any"):
+def policy(suite, key, kind, conditions=None, statements="any", repository=None):
     """A policy file that demands one attestation of any image."""
     item = {"name": "live", "predicateType": kind, "statements": statements}
-    item["require"] = {"cosign": {"key": "signer", "transparency": "none"}}
+    stores = {"stores": ["own"]} if repository else {}
+    item["require"] = {"cosign": {"key": "signer", "transparency": "none", **stores}}
     if conditions:
         item["conditions"] = conditions
     document = {
@@ -29,15 +30,18 @@ def policy(suite, key, kind, conditions=None, statements="any"):
         "trust": {"signer": {"publicKey": {"file": str(suite.keys[key].public)}}},
         "rules": [{"name": "live", "images": ["**/**"], "attestations": [item]}],
     }
-    file = suite.directory / f"policy-{key}-{kind}-{statements}-{bool(conditions)}.json"
+    if repository:
+        document["stores"] = {"own": {"type": "auto", "repository": repository}}
+    place = (repository or "beside").replace("/", "-")
+    file = suite.directory / f"policy-{place}-{key}-{kind}-{statements}-{bool(conditions)}.json"
     file.write_text(json.dumps(document))
     return file
 
 
-def ask(suite, label, name, key, kind, cosign=(), conditions=None, statements="any", **how):
+def ask(suite, label, name, key, kind, cosign=(), conditions=None, statements="any", repository=None, **how):
     """Asks for an attestation of a type by a key."""
     cosign = ["--key", suite.keys[key].public, "--type", kind, *cosign]
-    verimage = ["--policy", policy(suite, key, kind, conditions, statements)]
+    verimage = ["--policy", policy(suite, key, kind, conditions, statements, repository)]
     suite.compare(label, name, cosign, verimage, subcommand="verify-attestation", **how)
 
 
@@ -75,6 +79,19 @@ def ask_conditions(suite, bundle):
         ask(suite, f"no-condition-{label}", name, "p256", "vuln", statements="all")
 
 
+def ask_repository(suite, bundle):
+    """Attestations in a repository of their own; cosign 2 does not know this for bundles."""
+    target, lines = suite.reference("attestations", ""), ("v3",) if bundle else ("v2", "v3")
+    variable = {"COSIGN_REPOSITORY": target}
+    attest(suite, "attested-separate", "vuln", scan(0), bundle, environment=variable)
+    where = {"only_cosign": variable, "repository": target, "lines": lines}
+    ask(suite, "attested-separate", "attested-separate", "p256", "vuln", **where)
+    ask(suite, "attested-separate-forgotten", "attested-separate", "p256", "vuln", lines=lines)
+    elsewhere = suite.reference("nowhere", "")
+    wrong = {"only_cosign": {"COSIGN_REPOSITORY": elsewhere}, "repository": elsewhere, "lines": lines}
+    ask(suite, "attested-separate-wrong", "attested-separate", "p256", "vuln", **wrong)
+
+
 def ask_roles(suite, bundle):
     """An attestation is no image signature, and an image signature is no attestation."""
     suite.workshop.signed("only-signed", "p256", line=suite.workshop.line, bundle=bundle)
@@ -103,10 +120,12 @@ SCENES = (
     lambda suite: ask_attestations(suite, bundle=False),
     lambda suite: ask_conditions(suite, bundle=False),
     lambda suite: ask_roles(suite, bundle=False),
+    lambda suite: ask_repository(suite, bundle=False),
     ask_attacks,
 )
 BUNDLE_SCENES = (
     lambda suite: ask_attestations(suite, bundle=True),
     lambda suite: ask_conditions(suite, bundle=True),
     lambda suite: ask_roles(suite, bundle=True),
+    lambda suite: ask_repository(suite, bundle=True),
 )

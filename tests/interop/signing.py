@@ -148,12 +148,12 @@ class Cosign:
         words = [*self.flags(bundle, arguments), "--key", self.import_key(key), *arguments]
         self.call("sign", *words, reference, environment=environment)
 
-    def attest(self, key, reference, kind, predicate, *arguments, bundle=True):
+    def attest(self, key, reference, kind, predicate, *arguments, bundle=True, environment=None):
         """Signs a statement about an image, which is no image signature, and pushes it."""
         file = self.directory / "predicate.json"
         file.write_bytes(predicate)
         words = ["--key", self.import_key(key), "--type", kind, "--predicate", file, *arguments]
-        self.call("attest", *self.flags(bundle, arguments), *words, reference)
+        self.call("attest", *self.flags(bundle, arguments), *words, reference, environment=environment)
 
     def payload(self, reference, *arguments):
         """The bytes that other tools are to sign (`cosign generate`)."""

@@ -70,10 +70,10 @@ class Workshop:
         """As `signed`, with a bundle among the referrers."""
         self.signed(name, key, *arguments, line=line, bundle=True, **how)
 
-    def attested(self, name, key, *arguments, line="v3", kind=REPORT_TYPE, predicate=REPORT, bundle=True, image=None):
+    def attested(self, name, key, *arguments, line="v3", kind=REPORT_TYPE, predicate=REPORT, image=None, **how):
         """A statement about an image, a scan report unless told otherwise."""
         reference = self.push(name, image or images.single())
-        self.lines[line].attest(self.keys[key], reference, kind, predicate, *arguments, bundle=bundle)
+        self.lines[line].attest(self.keys[key], reference, kind, predicate, *arguments, **how)
         self.keep(name)
 
     def certified(self, name, certificate, *arguments, line="v2"):
