@@ -225,6 +225,10 @@ fn signer(arguments: &PolicyArguments) -> Result<Option<QuickSigner>, Failure> {
         }
         (Some(key), _, _, None) => from_anywhere(key, arguments.insecure_unpinned_key).map(QuickSigner::Key).map(Some),
         (None, None, None, identity) => Ok(identity.map(QuickSigner::Keyless)),
+        (None, None, Some(_), None) => Err(Failure::usage_with_hint(
+            "an authority alone would let anybody sign to whom it issued a certificate",
+            "add --certificate-identity, or write a policy with `identity: any`",
+        )),
         (None, leaf, chain, identity) => {
             Ok(Some(QuickSigner::Certificate { leaf: file(leaf.as_ref())?, chain: file(chain.as_ref())?, identity }))
         }

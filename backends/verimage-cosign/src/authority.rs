@@ -62,7 +62,10 @@ impl CertificateRules {
                 Err(Failure::new(Code::CertificateUntrusted, "the signature comes with another certificate than the policy's"))
             }
             (None, Some(found)) => Ok(found),
-            (None, None) => Err(Failure::new(Code::IdentityMismatch, "the signature comes without a certificate, so it names nobody")),
+            (None, None) => Err(Failure::new(
+                Code::IdentityMismatch,
+                "the signature comes without a certificate, so it names nobody: sign with it, or name it as `leaf`",
+            )),
         }
     }
 

@@ -141,12 +141,15 @@ impl MaterialDocument {
     /// Section "verification material": one of key, certificate and chain; a chain before version 0.3, one certificate
     /// since. A hint of a key is no key: the policy has it.
     fn read(self, version: Version) -> Result<Material, String> {
+        let mut misplaced_chain = false;
         let certificates = match (self.public_key, self.certificate, self.x509_certificate_chain) {
             (Some(_), None, None) => Ok(Vec::new()),
             (None, Some(leaf), None) if version == Version::V03 => read_certificates(&[leaf.decode()?]),
-            (None, None, Some(chain)) if version != Version::V03 => chain.read()?,
+            (None, None, Some(chain)) => {
+                misplaced_chain = version == Version::V03;
+                chain.read(misplaced_chain)?
+            }
             (None, Some(_), None) => return Err("a bundle before version 0.3 holds a chain, not one certificate".to_owned()),
-            (None, None, Some(_)) => return Err("a bundle of version 0.3 holds one certificate, not a chain".to_owned()),
             _ => return Err("it has not exactly one of `publicKey`, `certificate` and `x509CertificateChain`".to_owned()),
         };
         let demand = if version == Version::V01 { Demand::Promise } else { Demand::Proof };
@@ -155,6 +158,7 @@ impl MaterialDocument {
         let timestamps = documents.into_iter().map(token).collect::<Option<_>>().ok_or("a timestamp is not base64, or empty")?;
         Ok(Material {
             certificates,
+            misplaced_chain,
             entries: Entries::Bundle { entries: self.tlog_entries.unwrap_or_default(), demand },
             timestamps: Ok(timestamps),
         })
@@ -168,14 +172,14 @@ impl CertificateDocument {
 }
 
 impl ChainDocument {
-    /// The leaf first; the anchor is for the verifier to know, so it must not stand here.
-    fn read(self) -> Result<Result<Vec<Certificate>, String>, String> {
+    /// The leaf first; the anchor is for the verifier to know, so it must not stand here. cosign writes it all the same.
+    fn read(self, with_root: bool) -> Result<Result<Vec<Certificate>, String>, String> {
         if !(1..=MAX_CERTIFICATES).contains(&self.certificates.len()) {
             return Err(format!("its chain has {} certificates, expected 1 to {MAX_CERTIFICATES}", self.certificates.len()));
         }
         let encoded: Vec<Vec<u8>> = self.certificates.into_iter().map(CertificateDocument::decode).collect::<Result<_, _>>()?;
         let chain = read_certificates(&encoded);
-        if chain.iter().flatten().skip(1).any(Certificate::is_self_issued) {
+        if !with_root && chain.iter().flatten().skip(1).any(Certificate::is_self_issued) {
             return Err("its chain holds a root".to_owned());
         }
         Ok(chain)
@@ -251,7 +255,7 @@ mod tests {
             ("/verificationMaterial", json!({})),
             ("/verificationMaterial", json!({"publicKey": {}, "certificate": {"rawBytes": ""}})),
             ("/verificationMaterial", json!({"certificate": {"rawBytes": "A"}})),
-            ("/verificationMaterial", json!({"x509CertificateChain": {"certificates": [{"rawBytes": "AAAA"}]}})),
+            ("/verificationMaterial", json!({"x509CertificateChain": {"certificates": [{"rawBytes": "A"}]}})),
             ("/verificationMaterial", json!({"x509CertificateChain": {"certificates": []}})),
         ] {
             let mut bad = good.clone();
@@ -271,6 +275,17 @@ mod tests {
             bad[key] = value;
             assert!(parse(&bundle(&bad)).unwrap().statement().is_err(), "{key}");
         }
+    }
+
+    #[test]
+    fn a_chain_is_misplaced_since_version_0_3() {
+        let chain = json!({"x509CertificateChain": {"certificates": [{"rawBytes": "AAAA"}]}});
+        let misplaced = |media_type: &str| {
+            let mut bundle = bundle(&statement());
+            (bundle["mediaType"], bundle["verificationMaterial"]) = (json!(media_type), chain.clone());
+            Bundle::parse(bundle.to_string().as_bytes()).unwrap().material.misplaced_chain
+        };
+        assert_eq!(MEDIA_TYPES.map(|(name, _)| misplaced(name)), [false, false, true, true]);
     }
 
     #[test]

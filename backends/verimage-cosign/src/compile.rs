@@ -95,7 +95,8 @@ impl Leaf<'_> {
     /// What the verdict says aloud about this leaf.
     pub(crate) fn warnings(&self) -> Vec<&'static str> {
         let certificate = self.config.certificate.as_ref();
-        let any_identity = certificate.is_some_and(|certificate| matches!(certificate.identity, Some(CertificateIdentity::Any)));
+        let any_identity = certificate
+            .is_some_and(|certificate| certificate.leaf.is_none() && matches!(certificate.identity, Some(CertificateIdentity::Any)));
         let any_usage = certificate.is_some_and(|certificate| certificate.eku == ExtendedKeyUsage::Any);
         let without_sct = self.config.keyless.is_some() && self.config.sct == Some(Sct::None);
         let words = [

@@ -24,6 +24,9 @@ const MAX_CHAIN: usize = 16;
 pub(crate) struct Material {
     /// The signer's certificate first; those behind it are hints for the path and never anchors.
     pub(crate) certificates: Result<Vec<Certificate>, String>,
+    /// Whether they are a chain where the format has room for the first alone. cosign 3 writes such bundles for certificates
+    /// of one's own, and the public instance never does.
+    pub(crate) misplaced_chain: bool,
     pub(crate) entries: Entries,
     /// Timestamp responses or tokens in DER.
     pub(crate) timestamps: Result<Vec<Vec<u8>>, String>,
@@ -52,6 +55,7 @@ impl Material {
         let text = |name: &str| annotations.get(name).filter(|text| !text.trim().is_empty());
         Self {
             certificates: certificates(text(CERTIFICATE_ANNOTATION), text(CHAIN_ANNOTATION)),
+            misplaced_chain: false,
             entries: Entries::Annotation(text(LOG_ANNOTATION).cloned()),
             timestamps: text(TIMESTAMP_ANNOTATION).map(|text| timestamp(text)).into_iter().collect(),
         }

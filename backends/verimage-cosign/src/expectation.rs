@@ -6,10 +6,10 @@ use verimage_core::{Code, Digest, Evidence, Failure, Signer, Timestamp, Verified
 use verimage_crypto::x509::Certificate;
 use verimage_crypto::{Algorithm, CryptoSet, HashAlgorithm, MessageDigest, VerifyingKey};
 
-use crate::authority::Authority;
+use crate::authority::{Authority, Hints};
 use crate::config::{Reference, algorithms};
 use crate::evidence::Material;
-use crate::failure::too_few_logs;
+use crate::failure::{malformed, too_few_logs};
 use crate::log::body::{Binding, HashOf, Signed as LoggedContent, Verifier};
 use crate::log::entry::{LogEvidence, verify_all};
 use crate::log::logs::Logs;
@@ -70,6 +70,9 @@ impl Expectation {
                 Ok(Authenticated { signer, times, facts })
             }
             Authority::Certificates(rules) => {
+                if signed.material.misplaced_chain && rules.hints == Hints::Ignored {
+                    return Err(malformed("the bundle: since version 0.3 it holds one certificate, not a chain"));
+                }
                 let certificates = readable(&signed.material.certificates, Code::CertificateMalformed)?;
                 let leaf = rules.leaf(certificates)?;
                 let claims = rules.check_identity(leaf)?;

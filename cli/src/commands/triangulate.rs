@@ -18,8 +18,8 @@ pub(crate) async fn run(image: &ImagePlan, signatures: Option<Repository>, forma
     let place = signatures.map_or(Place::Image, Place::Repository);
     let tag = Tag::of_digest(&digest, "", ".sig").map_err(|error| Failure::usage(error.to_string()))?;
     let describe = |place, what| verimage::core::Want { place, what, max_bytes: 0 }.describe(&image.reference);
-    let tag = describe(place, What::ManifestByTag(tag));
-    let referrers = describe(Place::Image, What::Referrers { subject: digest.clone(), artifact_type: None });
+    let tag = describe(place.clone(), What::ManifestByTag(tag));
+    let referrers = describe(place, What::Referrers { subject: digest.clone(), artifact_type: None });
     match format {
         Format::Text => console.data(&format!("{}\n{}\n", harmless(&tag), harmless(&referrers)))?,
         Format::Json => console.data(&json::pretty(&json!({"digest": digest, "tag": tag, "referrers": referrers}))?)?,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use verimage_core::policy::Pattern;
 use verimage_core::policy::document::PublicKeyDocument;
 
 use crate::keys::KeyReference;
@@ -43,7 +44,7 @@ pub enum QuickSigner {
         leaf: Option<String>,
         /// A file with the authority: what is between first, the root last.
         chain: Option<String>,
-        /// Whom the certificate must name; anybody, if nobody is said.
+        /// Whom the certificate must name; needed with a chain, unless the certificate itself is given.
         identity: Option<QuickIdentity>,
     },
 }
@@ -174,7 +175,9 @@ impl QuickSigner {
                 let mut certificate = Map::new();
                 certificate.extend(leaf.as_ref().map(|file| ("leaf".to_owned(), anchor("certificate", authority(file)))));
                 certificate.extend(chain.as_ref().map(|file| ("chain".to_owned(), anchor("chain", authority(file)))));
-                certificate.extend(identity.as_ref().map(|identity| ("identity".to_owned(), json!([identity.to_value()]))));
+                let identity = identity.as_ref().map(|identity| json!([identity.without_vacuous_issuer().to_value()]));
+                let any = (leaf.is_some() && chain.is_some()).then(|| json!("any"));
+                certificate.extend(identity.or(any).map(|identity| ("identity".to_owned(), identity)));
                 Map::from_iter([("certificate".to_owned(), Value::Object(certificate))])
             }
         }
@@ -182,6 +185,14 @@ impl QuickSigner {
 }
 
 impl QuickIdentity {
+    /// Certificates of one's own name no issuer. Users of cosign demand one that matches anything, such as `.*`; here an
+    /// expression that an empty text fulfils demands none.
+    fn without_vacuous_issuer(&self) -> Self {
+        let vacuous = |expression: &String| Pattern::regex(expression).is_ok_and(|pattern| pattern.matches(""));
+        let issuer_regexp = self.issuer_regexp.clone().filter(|expression| !vacuous(expression));
+        Self { issuer_regexp, ..self.clone() }
+    }
+
     fn to_value(&self) -> Value {
         let anywhere = |expression: &String| format!("(?s:.*)(?:{expression})(?s:.*)");
         let fields = [
