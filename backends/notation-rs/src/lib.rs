@@ -5,15 +5,21 @@
 #![cfg_attr(test, allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used))]
 
 mod algorithm;
+mod ber;
 mod cbor;
 pub mod chain;
 pub mod envelope;
 mod json;
+pub mod manifest;
 mod payload;
+pub mod plugin;
+pub mod revocation;
+mod timestamp;
 pub mod trust_policy;
 mod trust_store;
 mod trusted_identity;
 mod value;
+pub mod verify;
 mod warning;
 
 pub use algorithm::{SignatureAlgorithm, UnsupportedKey};
@@ -21,6 +27,7 @@ pub use cbor::CborError;
 pub use jiff::Timestamp;
 pub use json::JsonError;
 pub use payload::{PAYLOAD_MEDIA_TYPE, PayloadError, TargetArtifact};
+pub use timestamp::{AuthenticTimestamp, TimestampError};
 pub use trust_store::{StoreName, StoreNameError, StoreType, TrustStore, TrustStoreError, TrustStores};
 pub use trusted_identity::{DistinguishedName, DnError, TrustedIdentity};
 pub use value::{Label, Value};

@@ -55,6 +55,15 @@ impl TrustedIdentity {
         }
     }
 
+    /// The name, if that is what it is.
+    #[must_use]
+    pub fn x509_subject(&self) -> Option<&DistinguishedName> {
+        match self {
+            Self::X509Subject(name) => Some(name),
+            Self::Other(_) => None,
+        }
+    }
+
     /// Whether whoever matches the other matches this one, too.
     pub(crate) fn is_implied_by(&self, other: &Self) -> bool {
         match (self, other) {
