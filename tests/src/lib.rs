@@ -10,6 +10,7 @@ mod cosign;
 mod crypto;
 pub mod instance;
 pub mod memory;
+mod notation;
 mod policy;
 mod reference;
 mod timestamp;
@@ -111,6 +112,10 @@ impl Runner {
             "sigstore-bundle" => bundle::bundle(case),
             "cosign-payload" => cosign::payload(case),
             "cosign-manifest" => cosign::manifest(case),
+            "notation-trust-policy" => notation::trust_policy(case),
+            "notation-trust-store" => notation::trust_store(case),
+            "notation-envelope" => notation::envelope(case),
+            "notation-oci-layout" => notation::layout(case),
             "policy-parse" => policy::parse(case),
             "canonical-json-rfc8785" => canonical::json(case),
             "merkle-inclusion" | "merkle-consistency" => transparency::merkle(case),

@@ -7,22 +7,24 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace that it may use. Downward only; never backend to backend.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("verimage-core", &[]),
     ("verimage-crypto", &[]),
     ("verimage-import", &["verimage-core"]),
+    ("notation-rs", &["verimage-crypto"]),
     ("verimage-cosign", &["verimage-core", "verimage-crypto"]),
     ("verimage-layout", &["verimage-core"]),
     ("verimage-registry", &["verimage-core"]),
     ("verimage", &["verimage-core", "verimage-crypto", "verimage-import", "verimage-cosign", "verimage-layout", "verimage-registry"]),
     ("verimage-cli", &["verimage"]),
     ("verimage-benches", &["verimage", "verimage-core", "verimage-crypto", "verimage-cosign"]),
-    ("verimage-tests", &["verimage", "verimage-core", "verimage-crypto", "verimage-import", "verimage-cosign"]),
+    ("verimage-tests", &["verimage", "verimage-core", "verimage-crypto", "verimage-import", "verimage-cosign", "notation-rs"]),
     ("verimage-fuzz", &[]),
 ];
 
 /// Crates that decide without a clock, an environment, files, sockets or a runtime.
-const PURE: [&str; 4] = ["core/verimage-core", "core/verimage-crypto", "core/verimage-import", "backends/verimage-cosign"];
+const PURE: [&str; 5] =
+    ["core/verimage-core", "core/verimage-crypto", "core/verimage-import", "backends/verimage-cosign", "backends/notation-rs"];
 
 /// Packages that pure crates never depend on.
 const IMPURE_PACKAGES: [&str; 5] = ["tokio", "reqwest", "hyper", "rustls", "getrandom"];

@@ -17,6 +17,16 @@ pub enum HashAlgorithm {
 }
 
 impl HashAlgorithm {
+    /// How many bytes a digest has.
+    #[must_use]
+    pub fn length(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
     /// Hashes a message.
     ///
     /// ```
@@ -97,6 +107,7 @@ mod tests {
             let digest = algorithm.digest(b"abc");
             assert_eq!(digest.as_bytes().len(), length);
             assert_eq!(digest.algorithm(), algorithm);
+            assert_eq!(algorithm.length(), length);
             assert_eq!(MessageDigest::from_bytes(algorithm, digest.as_bytes()), Some(digest));
             assert_eq!(MessageDigest::from_bytes(algorithm, &digest.as_bytes()[1..]), None);
         }

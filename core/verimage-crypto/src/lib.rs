@@ -47,7 +47,7 @@
 //! | ECDSA keys | P-256, P-384 or P-521 by name; point uncompressed and on the curve |
 //! | ECDSA signatures | strict DER, or exactly two scalars of field width; `r` and `s` from 1 to n-1; high `s` is fine |
 //! | RSA keys | modulus odd, 2048 to 8192 bits; exponent odd, 3 to 2^33-1 |
-//! | RSA signatures | exactly as long as the modulus, and below it; PSS salt as long as the hash |
+//! | RSA signatures | exactly as long as the modulus, and below it; PSS salt as long as the hash, but for one function that says otherwise |
 //! | Ed25519 | key and `R` canonical and not of small order; `S` below the group order |
 //!
 //! # Certificates and time stamps
@@ -76,6 +76,7 @@ mod error;
 mod hash;
 mod key;
 mod pem;
+mod pss;
 pub mod rfc3161;
 mod rsa;
 mod rustcrypto;

@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::{
-    Algorithm, KeyError, MessageDigest, PublicKey, Refused, RsaPadding, SignatureError, ecdsa::Curve, ed25519, key::Material, rsa::Modulus,
+    Algorithm, HashAlgorithm, KeyError, MessageDigest, PublicKey, Refused, RsaPadding, SignatureError, ecdsa::Curve, ed25519,
+    key::Material, pss, rsa::Modulus,
 };
 
 /// An implementation of each primitive, chosen per instance and never global.
@@ -115,6 +116,19 @@ impl VerifyingKey {
         Ok(())
     }
 
+    /// Verifies a signature by RSASSA-PSS whose salt may have any length, and gives that length. For schemes whose signers
+    /// are known not to keep to the length of the hash; all others call [`verify`](Self::verify).
+    ///
+    /// The answer does not depend on the crypto set: this is done with the `rsa` package under every set.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_pss_any_salt(&self, hash: HashAlgorithm, message: &[u8], signature: &[u8]) -> Result<usize, SignatureError> {
+        let Prepared::Rsa { modulus, .. } = &self.0.prepared else { return Err(self.mismatch(Algorithm::RsaPss { hash })) };
+        modulus.check_signature(signature)?;
+        Ok(pss::verify_any_salt(self.public_key().subject_public_key(), &hash.digest(message), signature)?)
+    }
+
     fn mismatch(&self, algorithm: Algorithm) -> SignatureError {
         SignatureError::AlgorithmMismatch { algorithm, key: self.public_key().kind() }
     }
@@ -189,7 +203,7 @@ pub trait RsaKey: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EcdsaEncoding, HashAlgorithm};
+    use crate::EcdsaEncoding;
 
     /// A part that says yes to everything: what is still refused, this crate refuses.
     #[derive(Debug)]

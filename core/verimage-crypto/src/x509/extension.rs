@@ -308,7 +308,7 @@ pub(crate) enum PointName {
 impl DistributionPoint {
     const MOST: usize = 64;
 
-    fn read_all(value: Element<'_>) -> Result<Vec<Self>> {
+    pub(crate) fn read_all(value: Element<'_>) -> Result<Vec<Self>> {
         value.expect(tag::SEQUENCE)?.list(Self::MOST)?.into_iter().map(Self::read).collect()
     }
 

@@ -136,6 +136,35 @@ impl<'a> Revocation<'a> {
     }
 }
 
+impl RevocationList {
+    /// Whether the list is about a certificate of its own issuer: of that kind of subject, and published at one of the
+    /// places that the certificate names (section 6.3.3, step b). For schemes that do not search for paths.
+    #[must_use]
+    pub fn is_about(&self, certificate: &Certificate) -> bool {
+        let scope = self.scope();
+        let kind = if certificate.is_ca() { !scope.only_users } else { !scope.only_authorities };
+        let of_issuer = !scope.indirect && !scope.only_attributes && self.issuer().matches(certificate.issuer());
+        let Some(listed) = &scope.name else { return kind && of_issuer };
+        let Ok(listed) = listed.names(self.issuer()) else { return false };
+        let points = certificate.distribution_points().iter().filter_map(|point| point.name.as_ref());
+        let wanted = points.filter_map(|name| name.names(certificate.issuer()).ok()).flatten();
+        kind && of_issuer && wanted.into_iter().any(|name| listed.iter().any(|other| is_same(&name, other)))
+    }
+
+    /// Whether another list adds to this one: of the same issuer, scope and key, begun at or before this one, and newer
+    /// (section 6.3.3, step c).
+    #[must_use]
+    pub fn is_completed_by(&self, delta: &Self) -> bool {
+        adds_to(delta, self)
+    }
+
+    /// Whether the list is about some reasons for revocation only.
+    #[must_use]
+    pub fn has_only_some_reasons(&self) -> bool {
+        self.scope().only_reasons.is_some()
+    }
+}
+
 impl Question<'_> {
     /// Step b: whether the list is about this certificate, by this distribution point.
     fn is_about(&self, list: &RevocationList, point: &DistributionPoint) -> bool {
