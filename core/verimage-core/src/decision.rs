@@ -41,6 +41,8 @@ pub(crate) struct Outcome {
     pub(crate) failure: Option<Failure>,
     /// The sets of signers that can stand for this node, each sufficient on its own.
     pub(crate) alternatives: Vec<Vec<Signer>>,
+    /// A leaf below is open still: a node that is decided may yet find other signers to stand for it.
+    pub(crate) searching: bool,
 }
 
 /// Evaluates `node` over its leaves, which stand in `leaves` in the order of the tree, and releases the leaves that
@@ -48,7 +50,9 @@ pub(crate) struct Outcome {
 pub(crate) fn evaluate(node: &Requirement, leaves: &mut [Leaf], all_evidence: bool) -> Outcome {
     let outcome = match node {
         Requirement::Signed { .. } => return leaves.first().map(leaf_outcome).unwrap_or_default(),
-        Requirement::InsecureAllow { .. } => Outcome { decision: Some(Decision::Allow), failure: None, alternatives: vec![Vec::new()] },
+        Requirement::InsecureAllow { .. } => {
+            Outcome { decision: Some(Decision::Allow), alternatives: vec![Vec::new()], ..Outcome::default() }
+        }
         Requirement::Deny { reason, .. } => denied(Failure::new(Code::PolicyRejects, reason.clone())),
         Requirement::AllOf(children) => all_of(&children_of(children, leaves, all_evidence)),
         Requirement::AnyOf(children) => any_of(children_of(children, leaves, all_evidence)),
@@ -73,7 +77,7 @@ pub(crate) fn leaf_count(node: &Requirement) -> usize {
 }
 
 fn denied(failure: Failure) -> Outcome {
-    Outcome { decision: Some(Decision::Deny), failure: Some(failure), alternatives: Vec::new() }
+    Outcome { decision: Some(Decision::Deny), failure: Some(failure), ..Outcome::default() }
 }
 
 fn leaf_outcome(leaf: &Leaf) -> Outcome {
@@ -81,7 +85,8 @@ fn leaf_outcome(leaf: &Leaf) -> Outcome {
     signers.sort();
     signers.dedup();
     let alternatives = signers.into_iter().take(MAX_ALTERNATIVES).map(|signer| vec![signer]).collect();
-    Outcome { decision: leaf.decision(), failure: leaf.result().and_then(|result| result.failure.clone()), alternatives }
+    let failure = leaf.result().and_then(|result| result.failure.clone());
+    Outcome { decision: leaf.decision(), failure, alternatives, searching: leaf.is_open() }
 }
 
 fn children_of(children: &[Requirement], leaves: &mut [Leaf], all_evidence: bool) -> Vec<Outcome> {
@@ -103,7 +108,7 @@ fn all_of(children: &[Outcome]) -> Outcome {
         children.iter().map(|child| child.decision).collect::<Option<Vec<_>>>().map(Decision::all)
     };
     let alternatives = children.iter().fold(vec![Vec::new()], |sets, child| combine(&sets, &child.alternatives));
-    Outcome { decision, failure: furthest(children, decision), alternatives }
+    Outcome { decision, failure: furthest(children, decision), alternatives, searching: any_searching(children) }
 }
 
 fn any_of(children: Vec<Outcome>) -> Outcome {
@@ -112,9 +117,13 @@ fn any_of(children: Vec<Outcome>) -> Outcome {
     } else {
         children.iter().map(|child| child.decision).collect::<Option<Vec<_>>>().map(Decision::any)
     };
-    let failure = furthest(&children, decision);
+    let (failure, searching) = (furthest(&children, decision), any_searching(&children));
     let allowed = children.into_iter().filter(|child| child.decision == Some(Decision::Allow));
-    Outcome { decision, failure, alternatives: bounded(allowed.flat_map(|child| child.alternatives)) }
+    Outcome { decision, failure, alternatives: bounded(allowed.flat_map(|child| child.alternatives)), searching }
+}
+
+fn any_searching(children: &[Outcome]) -> bool {
+    children.iter().any(|child| child.searching)
 }
 
 fn threshold(count: usize, distinct: Distinct, children: &[Outcome]) -> Outcome {
@@ -122,11 +131,12 @@ fn threshold(count: usize, distinct: Distinct, children: &[Outcome]) -> Outcome 
     let allowed: Vec<&Outcome> = children.iter().filter(|child| child.decision == Some(Decision::Allow)).collect();
     let credited = Credits::of(&allowed, distinct, count);
     let (open, unknown) = (number(None), number(Some(Decision::Inconclusive)));
+    let more_signers = distinct == Distinct::Signer && allowed.iter().any(|child| child.searching);
     let decision = if credited.most >= count {
         Some(Decision::Allow)
     } else if allowed.len() + unknown + open < count {
         Some(Decision::Deny)
-    } else if open > 0 {
+    } else if open > 0 || more_signers {
         None
     } else if credited.most + unknown >= count {
         Some(Decision::Inconclusive)
@@ -137,7 +147,7 @@ fn threshold(count: usize, distinct: Distinct, children: &[Outcome]) -> Outcome 
         Some(Decision::Deny) if !allowed.is_empty() => Some(too_few(count, &allowed)),
         _ => furthest(children, decision),
     };
-    Outcome { decision, failure, alternatives: bounded(credited.sets.into_iter()) }
+    Outcome { decision, failure, alternatives: bounded(credited.sets.into_iter()), searching: any_searching(children) }
 }
 
 /// The failure of the children that share the node's decision; of equally telling ones the first.

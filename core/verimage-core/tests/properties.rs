@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use common::{IMAGE, World, late_leaf, policy, rule};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use verimage_core::{Decision, StoreErrorKind};
 
@@ -104,7 +105,7 @@ fn leaf_decision(key: &str, world: &World) -> (Decision, BTreeSet<BTreeSet<Strin
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, rng_seed: RngSeed::Fixed(2026), ..ProptestConfig::default() })]
 
     #[test]
     fn the_session_decides_as_the_definition_says(tree in tree(), mut world in world()) {

@@ -392,6 +392,9 @@ fn signers_found_late_or_often_are_counted_all_the_same() {
         let mut world = World::default().with("a", &many).with("b", &["good bob"]).with("c", &["good alice"]);
         assert_eq!(world.judge(&policy(json!([rule(either(after))])), IMAGE).decision, Decision::Allow, "{after}");
     }
+    let late_first = json!({"threshold": {"k": 2, "of": [{"anyOf": [late_leaf("b", 1), leaf("a")]}, leaf("a")]}});
+    let mut world = World::default().with("a", &["good bob"]).with("b", &["good alice"]);
+    assert_eq!(world.judge(&policy(json!([rule(late_first)])), IMAGE).decision, Decision::Allow, "alice answers a round later");
     let mut twice = World::default().with("a", &["good alice", "good alice"]).with("b", &["good alice"]);
     let two = json!({"threshold": {"k": 2, "of": [leaf("a"), leaf("b")]}});
     assert_eq!(code(&twice.judge(&policy(json!([rule(two)])), IMAGE)), "threshold-not-met", "layers are not signers");
