@@ -158,6 +158,15 @@ pub(crate) struct PolicyArguments {
     /// Without a policy file: demand a certificate of the authority in this file, its root last
     #[arg(long, value_name = "FILE", visible_alias = "ca-roots", conflicts_with_all = ["policy", "cosign_key"], help_heading = "Policy")]
     pub(crate) certificate_chain: Option<PathBuf>,
+    /// Without a policy file: demand a Notary Project signature by a certificate of the authority in this file
+    #[arg(long, value_name = "FILE", help_heading = "Policy",
+        conflicts_with_all = ["policy", "cosign_key", "certificate", "certificate_chain", "certificate_identity",
+        "certificate_identity_regexp", "certificate_oidc_issuer", "certificate_oidc_issuer_regexp", "trusted_root",
+        "timestamp_certificate_chain", "signature_repository", "annotations", "insecure_ignore_tlog", "insecure_ignore_sct"])]
+    pub(crate) notation_ca: Option<PathBuf>,
+    /// With --notation-ca: who must have signed, such as 'x509.subject: C=US, ST=WA, O=Example'; repeatable [default: *]
+    #[arg(long, value_name = "IDENTITY", requires = "notation_ca", help_heading = "Policy")]
+    pub(crate) trusted_identity: Vec<String>,
     /// With a short form: authorities and logs that count [default: those of sigstore's public instance]
     #[arg(long, value_name = "FILE", conflicts_with = "policy", help_heading = "Policy")]
     pub(crate) trusted_root: Option<PathBuf>,
@@ -198,6 +207,9 @@ pub(crate) struct TransportArguments {
     /// Take mirrors and insecure registries from this file only [default: registries.conf of the container tools]
     #[arg(long, value_name = "FILE", help_heading = "Registries")]
     pub(crate) registries_conf: Option<PathBuf>,
+    /// Let certificates send questions about revocation to this private host; repeatable
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registries")]
+    pub(crate) allow_private: Vec<String>,
     /// How long one image may take, such as 500ms, 30s or 2m
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration, help_heading = "Registries")]
     pub(crate) timeout: Duration,

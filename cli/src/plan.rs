@@ -8,7 +8,7 @@ use verimage::core::Repository;
 use verimage::core::policy::Pattern;
 use verimage::core::policy::document::PublicKeyDocument;
 use verimage::trust::TrustFolder;
-use verimage::{ImageRef, ImageSource, QuickIdentity, QuickPolicy, QuickSigner, Replayed, Request, quick_key};
+use verimage::{ImageRef, ImageSource, QuickIdentity, QuickNotation, QuickPolicy, QuickSigner, Replayed, Request, quick_key};
 
 use crate::args::{
     Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ExplainArguments, Format, ImageArgument, InitArguments,
@@ -65,8 +65,8 @@ pub(crate) enum Plan {
 pub(crate) enum PolicyChoice {
     /// A file, named or found.
     File(PathBuf),
-    /// The short form.
-    CommandLine(QuickPolicy),
+    /// The short form, written as a policy.
+    CommandLine(String),
 }
 
 #[derive(Debug)]
@@ -200,6 +200,11 @@ fn check_single(option: &str, given: bool, images: &[ImageArgument]) -> Result<(
 }
 
 fn policy_choice(arguments: PolicyArguments, environment: &Environment) -> Result<PolicyChoice, Failure> {
+    if let Some(authority) = &arguments.notation_ca {
+        let mut quick = QuickNotation::new(absolute(authority)?);
+        quick.identities = arguments.trusted_identity;
+        return quick.to_yaml().map(PolicyChoice::CommandLine).map_err(Failure::usage);
+    }
     let Some(signer) = signer(&arguments)? else {
         refuse_without_signer(&arguments)?;
         return arguments.policy.map_or_else(|| policy_search::find(environment), Ok).map(PolicyChoice::File);
@@ -212,7 +217,7 @@ fn policy_choice(arguments: PolicyArguments, environment: &Environment) -> Resul
     quick.insecure_ignore_log = arguments.insecure_ignore_tlog;
     quick.insecure_ignore_sct = arguments.insecure_ignore_sct;
     quick.annotations = annotations(arguments.annotations)?;
-    Ok(PolicyChoice::CommandLine(quick))
+    quick.to_yaml().map(PolicyChoice::CommandLine).map_err(Failure::usage)
 }
 
 /// Who must have signed, if the flags say it.

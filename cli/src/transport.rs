@@ -12,6 +12,7 @@ use crate::failure::Failure;
 /// An engine that reaches registries as the flags say, and as this machine's container tools do where they say nothing.
 pub(crate) fn engine(arguments: &TransportArguments) -> Result<Verimage, Failure> {
     let builder = Verimage::builder().timeout(arguments.timeout);
+    let builder = arguments.allow_private.iter().fold(builder, |builder, host| builder.allow_private(host));
     let builder = if arguments.offline { builder.offline() } else { registries(builder, arguments)? };
     builder.build().map_err(Failure::from)
 }

@@ -7,15 +7,27 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace that it may use. Downward only; never backend to backend.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("verimage-core", &[]),
     ("verimage-crypto", &[]),
     ("verimage-import", &["verimage-core"]),
     ("notation-rs", &["verimage-crypto"]),
     ("verimage-cosign", &["verimage-core", "verimage-crypto"]),
     ("verimage-layout", &["verimage-core"]),
+    ("verimage-notation", &["verimage-core", "verimage-crypto", "notation-rs"]),
     ("verimage-registry", &["verimage-core"]),
-    ("verimage", &["verimage-core", "verimage-crypto", "verimage-import", "verimage-cosign", "verimage-layout", "verimage-registry"]),
+    (
+        "verimage",
+        &[
+            "verimage-core",
+            "verimage-crypto",
+            "verimage-import",
+            "verimage-cosign",
+            "verimage-layout",
+            "verimage-notation",
+            "verimage-registry",
+        ],
+    ),
     ("verimage-cli", &["verimage"]),
     ("verimage-benches", &["verimage", "verimage-core", "verimage-crypto", "verimage-cosign"]),
     ("verimage-tests", &["verimage", "verimage-core", "verimage-crypto", "verimage-import", "verimage-cosign", "notation-rs"]),
@@ -23,8 +35,14 @@ const ALLOWED: [(&str, &[&str]); 12] = [
 ];
 
 /// Crates that decide without a clock, an environment, files, sockets or a runtime.
-const PURE: [&str; 5] =
-    ["core/verimage-core", "core/verimage-crypto", "core/verimage-import", "backends/verimage-cosign", "backends/notation-rs"];
+const PURE: [&str; 6] = [
+    "core/verimage-core",
+    "core/verimage-crypto",
+    "core/verimage-import",
+    "backends/verimage-cosign",
+    "backends/notation-rs",
+    "backends/verimage-notation",
+];
 
 /// Packages that pure crates never depend on.
 const IMPURE_PACKAGES: [&str; 5] = ["tokio", "reqwest", "hyper", "rustls", "getrandom"];

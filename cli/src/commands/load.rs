@@ -44,7 +44,7 @@ pub(crate) fn text(choice: &PolicyChoice) -> Result<String, Failure> {
         PolicyChoice::File(path) => {
             text_of(path).ok_or_else(|| Failure::usage(format!("`{}` cannot be read again to be printed", path.display())))
         }
-        PolicyChoice::CommandLine(quick) => quick.to_yaml().map_err(Failure::usage),
+        PolicyChoice::CommandLine(text) => Ok(text.clone()),
     }
 }
 

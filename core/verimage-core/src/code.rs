@@ -69,6 +69,8 @@ codes! {
     SignatureInvalid "signature-invalid" Deny 30 "The signature does not verify with the expected key." "Check that the policy holds the key that signed, and that nothing changed the signature.";
     CertificateUntrusted "certificate-untrusted" Deny 32 "No trusted authority issued the signer's certificate for this purpose." "Check which authority issued it, and that the policy names that authority.";
     CertificateExpired "certificate-expired" Deny 34 "A certificate was not valid when the signature was made." "Sign with a valid certificate and a proof of the time of signing; if the proof is there, check the clock of the signer.";
+    CertificateRevoked "certificate-revoked" Deny 35 "A certificate was revoked." "Sign again with a certificate that was not; ask who revoked this one and why.";
+    SignatureExpired "signature-expired" Deny 36 "The signature has passed the time that its signer set." "Sign again; the signer said that the signature should not count any longer.";
     IdentityMismatch "identity-mismatch" Deny 38 "The certificate names another signer than the policy demands." "Compare the names in the detail with `identities`; patterns match whole names.";
     SubjectMismatch "subject-mismatch" Deny 40 "The signature is sound but names another digest." "Sign the digest that the reference names; a signature of an index does not cover its manifests.";
     ReferenceMismatch "reference-mismatch" Deny 50 "The signature names another repository or tag than the policy demands." "Sign under the name that is pulled, or relax `reference`.";
@@ -81,6 +83,7 @@ codes! {
     SctMissing "sct-missing" Deny 65 "No known certificate transparency log vouches for the certificate." "Check that the trusted root is current, or set `sct: none` for an authority without such logs.";
     SctInvalid "sct-invalid" Deny 66 "A certificate transparency log's promise is wrong." "Check that the trusted root is current; if it is, the certificate was tampered with.";
     AttestationConditionFailed "attestation-condition-failed" Deny 68 "An attestation is sound, but does not say what the policy demands." "The detail names the condition and what was found.";
+    PluginRequired "plugin-required" Deny 69 "The signature wants a plugin, or an attribute understood, that is not at hand." "Give the plugin's logic to the library, or sign without it.";
     ThresholdNotMet "threshold-not-met" Deny 70 "Fewer distinct signers than demanded." "Have another signer sign; equal keys count once.";
     MetadataInvalid "metadata-invalid" Deny 74 "Metadata of the trust root is not well formed, not signed as its root demands, or does not fit together." "Try again; if it stays, do not trust the mirror, and compare with another one.";
     MetadataExpired "metadata-expired" Deny 75 "Metadata of the trust root is past its expiry." "Check the clock; then find out why the mirror holds old metadata, or name another one.";
@@ -92,6 +95,7 @@ codes! {
     TrustStateUnreadable "trust-state-unreadable" Inconclusive 85 "What was kept of an earlier update of the trust root cannot be read." "Restore the file, or remove it and run `verimage trust update`; removing it forgets which versions were seen.";
     LimitExceeded "limit-exceeded" Inconclusive 86 "More bytes, signatures or rounds than allowed." "Look at who wrote to the repository; raise the limit only if the size is right.";
     DeadlineExceeded "deadline-exceeded" Inconclusive 87 "The time allowed was over before the answer was known." "Raise the timeout, or look for what is slow.";
+    RevocationUnknown "revocation-unknown" Deny 88 "Nobody could say whether a certificate was revoked." "Check that the responders and lists in the certificates can be reached, or relax `revocation`.";
     PolicyNoMatch "policy-no-match" Deny 90 "No rule of the policy matches the image." "Add a rule for the image, or set `unmatched`.";
     PolicyRejects "policy-rejects" Deny 91 "The policy forbids the image." "The rule's reason says why.";
     PolicyAmbiguous "policy-ambiguous" Deny 92 "Two rules match the image equally well." "Make one pattern more specific.";

@@ -4,6 +4,7 @@
 
 mod common {
     pub(super) mod json;
+    #[allow(dead_code, reason = "other tests load a key into every set at once")]
     pub(super) mod loaded;
 }
 

@@ -176,6 +176,8 @@ pub struct Builder {
     repositories: BTreeMap<String, Arc<dyn SignatureStore>>,
     named: BTreeMap<String, Arc<dyn SignatureStore>>,
     registry: RegistryChoice,
+    web: Option<Arc<dyn SignatureStore>>,
+    allow_private: Vec<String>,
     limits: Limits,
     timeout: Duration,
     concurrency: usize,
@@ -194,6 +196,8 @@ impl Default for Builder {
             repositories: BTreeMap::new(),
             named: BTreeMap::new(),
             registry: RegistryChoice::Machine,
+            web: None,
+            allow_private: Vec::new(),
             limits: Limits::default(),
             timeout: Duration::from_secs(30),
             concurrency: 16,
@@ -223,6 +227,20 @@ impl Builder {
         self
     }
 
+    /// Answers for web addresses, such as those of revocation lists. Without it, they are asked over the network.
+    #[must_use]
+    pub fn web(mut self, store: Arc<dyn SignatureStore>) -> Self {
+        self.web = Some(store);
+        self
+    }
+
+    /// Lets certificates send questions about revocation to this host, `name` or `name:port`, although it is private.
+    #[must_use]
+    pub fn allow_private(mut self, host: &str) -> Self {
+        self.allow_private.push(host.to_owned());
+        self
+    }
+
     /// No network at all: registries are unavailable.
     #[must_use]
     pub fn offline(mut self) -> Self {
@@ -249,14 +267,27 @@ impl Builder {
     /// # Errors
     /// [`Error::Configuration`] if this machine's registry configuration cannot be read.
     pub fn build(self) -> Result<Verimage, Error> {
+        let offline = matches!(self.registry, RegistryChoice::Offline);
+        let web = self.web.or_else(|| if offline { None } else { machine_web(self.allow_private) });
         let registry = match self.registry {
             RegistryChoice::Given(store) => Some(store),
             RegistryChoice::Offline => None,
             RegistryChoice::Machine => machine_registry()?,
         };
-        let router = Router { image: None, registry, repositories: self.repositories, named: self.named };
+        let router = Router { image: None, registry, repositories: self.repositories, web, named: self.named };
         Ok(Verimage { router, limits: self.limits, timeout: self.timeout, concurrency: self.concurrency })
     }
+}
+
+#[cfg(feature = "revocation")]
+#[allow(clippy::unnecessary_wraps, reason = "without the feature there is none")]
+fn machine_web(allow_private: Vec<String>) -> Option<Arc<dyn SignatureStore>> {
+    Some(Arc::new(crate::web::WebStore::new(allow_private)))
+}
+
+#[cfg(not(feature = "revocation"))]
+fn machine_web(_: Vec<String>) -> Option<Arc<dyn SignatureStore>> {
+    None
 }
 
 #[cfg(feature = "registry")]

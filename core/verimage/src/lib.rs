@@ -9,16 +9,18 @@ mod material;
 mod quick;
 mod router;
 mod source;
-#[cfg(any(feature = "remote-keys", feature = "trust-update"))]
+#[cfg(any(feature = "remote-keys", feature = "revocation", feature = "trust-update"))]
 mod transfer;
 pub mod trust;
+#[cfg(feature = "revocation")]
+mod web;
 
 pub use engine::{Builder, Replayed, Request, Verification, Verimage};
 pub use error::Error;
 pub use keys::{KeyReference, KeyResolver, KeyResolverError, KeyResolvers};
 pub use load::PolicyLoader;
 pub use material::{FolderMaterial, MaterialSource};
-pub use quick::{QuickIdentity, QuickPolicy, QuickReference, QuickSigner, quick_key};
+pub use quick::{QuickIdentity, QuickNotation, QuickPolicy, QuickReference, QuickSigner, quick_key};
 pub use source::{ImageSource, SourceError};
 
 pub use verimage_core as core;

@@ -254,11 +254,13 @@ pub(crate) fn default_crypto() -> CryptoSet {
     CryptoSet::rustcrypto()
 }
 
-#[cfg_attr(not(feature = "cosign"), allow(unused_variables))]
+#[cfg_attr(not(any(feature = "cosign", feature = "notation")), allow(unused_variables))]
 fn backends(crypto: CryptoSet) -> Vec<Arc<dyn Backend>> {
     vec![
         #[cfg(feature = "cosign")]
         verimage_cosign::backend(crypto),
+        #[cfg(feature = "notation")]
+        verimage_notation::backend(crypto),
     ]
 }
 

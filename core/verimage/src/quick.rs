@@ -157,6 +157,38 @@ impl QuickPolicy {
     }
 }
 
+/// A policy over any image that demands one Notary Project signature.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct QuickNotation {
+    /// A file with the certificates of the authority.
+    pub authority: String,
+    /// Who must have signed, as `x509.subject: C=…, ST=…, O=…`; anybody with a certificate of the authority, if nobody is said.
+    pub identities: Vec<String>,
+}
+
+impl QuickNotation {
+    /// A policy for whoever has a certificate of the authority.
+    pub fn new(authority: String) -> Self {
+        Self { authority, identities: Vec::new() }
+    }
+
+    /// The native policy as YAML.
+    ///
+    /// # Errors
+    /// A sentence, if the YAML cannot be written.
+    pub fn to_yaml(&self) -> Result<String, String> {
+        let identities = if self.identities.is_empty() { json!(["*"]) } else { json!(self.identities) };
+        let policy = json!({
+            "apiVersion": "verimage/v1", "kind": "ImagePolicy",
+            "trust": {"authority": {"x509": {"file": self.authority, "type": "ca"}}},
+            "rules": [{"name": "command-line", "images": ["**/**"],
+                "require": {"notation": {"stores": ["authority"], "identities": identities}}}],
+        });
+        serde_saphyr::to_string(&policy).map_err(|error| error.to_string())
+    }
+}
+
 impl QuickSigner {
     fn to_leaf(&self, trust: &mut Map<String, Value>, own_root: bool) -> Map<String, Value> {
         let mut anchor = |name: &str, body: Value| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use verimage_core::{Blob, ImageRef, Place, SignatureStore, StoreError, Want, async_trait};
+use verimage_core::{Blob, ImageRef, Place, SignatureStore, StoreError, Want, What, async_trait};
 
 /// The stores of one verification.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub(crate) struct Router {
     pub(crate) registry: Option<Arc<dyn SignatureStore>>,
     /// Repositories that are not in a registry, by name.
     pub(crate) repositories: BTreeMap<String, Arc<dyn SignatureStore>>,
+    /// Web addresses; none when offline.
+    pub(crate) web: Option<Arc<dyn SignatureStore>>,
     /// Stores that the policy names.
     pub(crate) named: BTreeMap<String, Arc<dyn SignatureStore>>,
 }
@@ -22,6 +24,7 @@ pub(crate) struct Router {
 impl SignatureStore for Router {
     async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
         let store = match &want.place {
+            _ if matches!(want.what, What::Http { .. }) => self.web.as_ref(),
             Place::Image => self.image.as_ref().or(self.registry.as_ref()),
             Place::Repository(repository) => self.repositories.get(&repository.to_string()).or(self.registry.as_ref()),
             Place::Store(name) => self.named.get(name),
