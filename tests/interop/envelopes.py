@@ -16,7 +16,13 @@ SCHEME, TIME, AUTHENTIC = f"{PREFIX}signingScheme", f"{PREFIX}signingTime", f"{P
 EXPIRY, PLUGIN = f"{PREFIX}expiry", f"{PREFIX}verificationPlugin"
 SIGNED = "2026-01-15T12:00:00Z"
 SIGNED_SECONDS = 1768478400
-ALGORITHMS = {"rsa2048": ("PS256", -37, "sha256"), "rsa3072": ("PS384", -38, "sha384"), "rsa4096": ("PS512", -39, "sha512")}
+# A key of 1024 bits may not sign; here it does.
+ALGORITHMS = {
+    "rsa1024": ("PS256", -37, "sha256"),
+    "rsa2048": ("PS256", -37, "sha256"),
+    "rsa3072": ("PS384", -38, "sha384"),
+    "rsa4096": ("PS512", -39, "sha512"),
+}
 CHAIN, CRITICAL, CONTENT, ALGORITHM = 33, 2, 3, 1
 
 
