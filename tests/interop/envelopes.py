@@ -133,13 +133,11 @@ def cose(signer, payload, protected=None, **how):
 
 
 def signature_manifest(image, envelope, form="jws", **changes):
-    """The manifest of a signature, as notation writes it."""
-    empty = descriptor(b"{}", "application/vnd.oci.empty.v1+json")
+    """The manifest of a signature as notation 1.3 writes it: its type is that of the configuration."""
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
-        "artifactType": ARTIFACT_TYPE,
-        "config": empty,
+        "config": descriptor(b"{}", ARTIFACT_TYPE),
         "layers": [descriptor(envelope, MEDIA_TYPES[form])],
         "subject": descriptor(image.content, image.media_type),
     }
