@@ -24,6 +24,9 @@ unique_subject = no
 [anything]
 commonName = optional
 organizationName = optional
+organizationalUnitName = optional
+countryName = optional
+stateOrProvinceName = optional
 [request]
 distinguished_name = nothing
 prompt = no

@@ -22,15 +22,16 @@ STAMPS = ("basicConstraints = critical, CA:false", "keyUsage = critical, digital
 
 
 class TimestampAuthority:
-    """Answers queries of RFC 3161; use it in a `with` statement."""
+    """Answers queries of RFC 3161, with the status that the client insists on; use it in a `with` statement."""
 
-    def __init__(self, office):
+    def __init__(self, office, status=201):
         self.directory = Path(tempfile.mkdtemp(prefix="verimage-tsa-"))
         self.root = office.authority("tsa-root", "/O=Demo/CN=Demo Timestamp Root")
         self.signer = office.issue("tsa", "/O=Demo/CN=Demo Timestamps", STAMPS, self.root, begin=BEGIN, end=END)
         self.configuration = self.directory / "configuration"
         self.configuration.write_text(CONFIGURATION.format(directory=self.directory))
         (self.directory / "serial").write_text("01\n")
+        self.status = status
         self.lock = threading.Lock()
         self.server = None
 
@@ -40,7 +41,7 @@ class TimestampAuthority:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 content = authority.answer(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(201)
+                self.send_response(authority.status)
                 self.send_header("Content-Type", "application/timestamp-reply")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()

@@ -33,7 +33,7 @@ const SIGNATURES: &str = "registry.example/demo/signatures";
 /// When images are judged, unless the case says otherwise.
 const AT: &str = "2026-01-01T00:00:00Z";
 /// Each folder with what it has more cases than; fewer means that the runner looks in the wrong place.
-const ROOTS: [(&str, usize); 2] = [("cosign", 100), ("cosign-certificates", 100)];
+const ROOTS: [(&str, usize); 3] = [("cosign", 100), ("cosign-certificates", 100), ("notation", 100)];
 
 #[test]
 fn every_case_has_its_answer_under_rustcrypto() {

@@ -4,7 +4,8 @@
 #
 #   tests/tools/install.sh [--require] [--budget SECONDS] [GROUP...]
 #
-# Groups: registry (docker-registry, skopeo, referrers-registry), pkcs11 (softhsm2), cosign (both lines), all (the default).
+# Groups: registry (docker-registry, skopeo, referrers-registry), pkcs11 (softhsm2), cosign (both lines), notation,
+# all (the default).
 # What cannot be installed is skipped aloud and the exit status is 0; with --require it is 1.
 # No new installation begins when the budget (default 1200 seconds) is used up, and a running one is ended.
 
@@ -24,9 +25,9 @@ while [ $# -gt 0 ]; do
         budget="${2:?--budget needs a number of seconds}"
         shift
         ;;
-    registry | pkcs11 | cosign | all) groups+=("$1") ;;
+    registry | pkcs11 | cosign | notation | all) groups+=("$1") ;;
     *)
-        echo "unknown argument: $1 (groups: registry, pkcs11, cosign, all)" >&2
+        echo "unknown argument: $1 (groups: registry, pkcs11, cosign, notation, all)" >&2
         exit 2
         ;;
     esac
@@ -97,6 +98,14 @@ referrers_registry() {
     attempt "referrers-registry $version" go build -C "$here/referrers-registry" -trimpath -o "$binary" .
 }
 
+notation() {
+    local package=github.com/notaryproject/notation version binary
+    version="$(sed -n "s|^require $package ||p" "$here/notation/go.mod")"
+    binary="$tools/notation-$version/notation"
+    if [ -x "$binary" ] || ! have_go "notation $version"; then return; fi
+    attempt "notation $version" env GOFLAGS=-p=2 go build -C "$here/notation" -trimpath -o "$binary" "$package/cmd/notation"
+}
+
 if wanted registry; then
     debian docker-registry docker-registry
     debian skopeo skopeo
@@ -108,6 +117,9 @@ fi
 if wanted cosign; then
     module cosign github.com/sigstore/cosign/v2/cmd/cosign v2.6.5
     module cosign github.com/sigstore/cosign/v3/cmd/cosign v3.1.3
+fi
+if wanted notation; then
+    notation
 fi
 
 if [ ${#skipped[@]} -gt 0 ]; then
