@@ -1,7 +1,7 @@
 //! How refusals of `notation-rs` become codes.
 
 use notation_rs::TimestampError;
-use notation_rs::envelope::IntegrityError;
+use notation_rs::envelope::{EnvelopeError, IntegrityError};
 use notation_rs::verify::CheckError;
 use verimage_core::{Code, Failure, Limits};
 
@@ -52,6 +52,7 @@ fn code(error: &CheckError) -> Code {
 fn integrity(error: &IntegrityError) -> Code {
     match error {
         IntegrityError::Chain(_) => Code::CertificateUntrusted,
+        IntegrityError::Envelope(EnvelopeError::UnknownCritical { .. }) => Code::PluginRequired,
         IntegrityError::Envelope(_) | IntegrityError::Payload(_) => Code::PayloadMalformed,
         IntegrityError::Key(_) | IntegrityError::SignatureKey(_) => Code::KeyUnsupported,
         _ => Code::SignatureInvalid,
