@@ -9,10 +9,15 @@ use verimage::Code;
 fn every_code_is_expected_by_some_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let own = Path::new(file!()).file_name().unwrap();
+    let lists_all = |path: &Path| path.to_string_lossy().contains("snapshots/codes");
     let tests: String = ["tests/tests", "tests/fixtures", "core/verimage-core/tests", "cli/tests"]
         .iter()
         .flat_map(|folder| files(&root.join(folder)))
-        .filter(|path| path.file_name() != Some(own) && path.extension().is_some_and(|end| end == "rs" || end == "json" || end == "txt"))
+        .filter(|path| {
+            path.file_name() != Some(own)
+                && !lists_all(path)
+                && path.extension().is_some_and(|end| end == "rs" || end == "json" || end == "txt")
+        })
         .filter_map(|path| fs::read_to_string(path).ok())
         .collect();
     let expected = |code: &Code| tests.contains(&format!("\"{code}\"")) || tests.contains(&format!("Code::{code:?}"));
