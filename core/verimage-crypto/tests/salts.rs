@@ -4,6 +4,7 @@
 
 mod common {
     pub(super) mod json;
+    #[allow(dead_code)] // each set is asked by itself
     pub(super) mod loaded;
 }
 

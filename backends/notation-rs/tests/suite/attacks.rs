@@ -4,7 +4,7 @@
 use notation_rs::{
     DistinguishedName, DnError, StoreName, TimestampError, Warning,
     chain::ChainError,
-    envelope::{Envelope, EnvelopeError, Format, IntegrityError},
+    envelope::{Envelope, EnvelopeError, Format, IntegrityError, PssSalt},
     manifest::{ManifestError, SignatureManifest},
     trust_policy::OciDocument,
     verify::{CheckError, CheckKind},
@@ -244,4 +244,21 @@ fn audit_is_not_trust() {
     let outcome = verify_at(&audit, Format::Jws, &Jws::new(KEY).chain(vec![own]).build(), NOW);
     assert!(outcome.is_allowed() && !outcome.is_trusted());
     assert!(outcome.failures().all(|(check, _)| check.kind != CheckKind::TargetArtifact));
+}
+
+/// Whatever byte of an envelope is changed, it is refused: nothing in it is not bound by a signature or by the form.
+#[test]
+fn no_byte_can_be_changed() {
+    let set = verimage_crypto::CryptoSet::rustcrypto();
+    for (format, good) in [(Format::Jws, Jws::new(KEY).build()), (Format::Cose, Cose::new(KEY).build())] {
+        let accepts =
+            |bytes: &[u8]| Envelope::parse(format, bytes).is_ok_and(|envelope| envelope.verify_integrity(&set, PssSalt::AnyInJws).is_ok());
+        assert!(accepts(&good));
+        for at in 0..good.len() {
+            let mut changed = good.clone();
+            changed[at] ^= 1 << (at % 7);
+            assert!(!accepts(&changed), "{format}: byte {at} of {}", good.len());
+            assert!(!accepts(&good[..at]), "{format}: cut at {at}");
+        }
+    }
 }

@@ -30,7 +30,7 @@ fn pem_bundles_and_der_are_read() {
     let [_, intermediate, root] = pki().chain().try_into().unwrap();
     let bundle = format!("subject: x\n{}\n{}", pem("CERTIFICATE", &intermediate), pem("CERTIFICATE", &root)).into_bytes();
     assert_eq!(load(StoreType::Ca, &[bundle]).unwrap().certificates().len(), 2);
-    assert_eq!(load(StoreType::Ca, &[root.clone()]).unwrap().certificates().len(), 1);
+    assert_eq!(load(StoreType::Ca, std::slice::from_ref(&root)).unwrap().certificates().len(), 1);
     assert_eq!(load(StoreType::Ca, &[[intermediate, root].concat()]).unwrap().certificates().len(), 2);
 }
 
@@ -54,7 +54,7 @@ fn what_is_no_certificate_is_refused() {
 fn leaves_of_others_are_refused() {
     let leaf = pki().chain()[0].clone();
     for store_type in StoreType::ALL {
-        let outcome = load(store_type, &[leaf.clone()]);
+        let outcome = load(store_type, std::slice::from_ref(&leaf));
         assert!(matches!(outcome, Err(TrustStoreError::NotTrustable { .. } | TrustStoreError::NotRoot { .. })), "{store_type}");
     }
 }
