@@ -19,7 +19,7 @@ if [ ! -x "$root/bin/cargo-fuzz" ]; then
 fi
 export PATH="$root/bin:$PATH" RUSTC_BOOTSTRAP=1
 cargo fuzz build --fuzz-dir . --features libfuzzer >/dev/null
-for target in manifest payload policy reference session; do
+for target in manifest notation_envelope notation_policy notation_revocation payload policy reference session; do
     found=$(mktemp -d)
     echo "fuzz $target, $runs runs"
     cargo fuzz run --fuzz-dir . --features libfuzzer "$target" "$found" "seeds/$target" -- \

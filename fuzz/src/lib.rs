@@ -4,14 +4,55 @@
 
 use std::path::Path;
 
+use notation_rs::TrustedIdentity;
+use notation_rs::envelope::{Envelope, Format, PssSalt};
+use notation_rs::manifest::SignatureManifest;
+use notation_rs::trust_policy::{BlobDocument, Leniency, OciDocument, Reading, TrustedIdentities};
 use verimage::{CryptoSet, Decision, FolderMaterial, ImageRef, Limits, PolicyLoader, Transcript, Verdict};
 use verimage_core::manifest::Manifest;
 use verimage_core::{Context, Progress, Session, Timestamp};
+use verimage_crypto::rfc3161::{Stamped, TokenRules};
+use verimage_crypto::x509::{OcspResponse, RevocationList};
 use verimage_crypto::{EcdsaKey, EcdsaVerifier, PublicKey, Refused};
 
 /// A manifest is read or refused; what is read is one kind.
 pub fn manifest(data: &[u8]) {
     let _ = Manifest::parse(data);
+}
+
+/// An envelope of either form is read or refused, and nothing is whole where every signature check says no.
+pub fn notation_envelope(data: &[u8]) {
+    for format in [Format::Jws, Format::Cose] {
+        let Ok(envelope) = Envelope::parse(format, data) else { continue };
+        assert!(envelope.verify_integrity(&set::<false>(), PssSalt::AnyInJws).is_err());
+        if let Ok(verified) = envelope.verify_integrity(&set::<true>(), PssSalt::Strict) {
+            assert_eq!(verified.signer_info(), envelope.unverified());
+        }
+    }
+}
+
+/// A trust policy is read or refused; what is read as the specification has it, the reference's way reads the same. Its
+/// identities are read again from what they are written as.
+pub fn notation_policy(data: &[u8]) {
+    let lenient = Reading::default().unknown_members(Leniency::AsReference).global_skip(Leniency::AsReference);
+    if let Ok(document) = OciDocument::parse(data) {
+        assert_eq!(OciDocument::parse_with(data, lenient), Ok(document.clone()));
+        for statement in document.statements() {
+            let TrustedIdentities::AnyOf(identities) = &statement.trusted_identities else { continue };
+            identities.iter().for_each(|identity| assert_eq!(TrustedIdentity::parse(&identity.to_string()).as_ref(), Ok(identity)));
+        }
+    }
+    if let Ok(document) = BlobDocument::parse(data) {
+        assert_eq!(BlobDocument::parse_with(data, lenient), Ok(document));
+    }
+    let _ = SignatureManifest::parse(data);
+}
+
+/// What a responder or a server of lists sends is read or refused.
+pub fn notation_revocation(data: &[u8]) {
+    let _ = OcspResponse::from_der(data);
+    let _ = RevocationList::from_der(data);
+    let _ = TokenRules::new(&[]).verify(data, Stamped::InsecureAnything, &set::<true>());
 }
 
 /// A payload is read or refused; what is read holds a digest that can be written and read again.
@@ -57,8 +98,8 @@ pub fn session(data: &[u8]) {
 fn judge<const ANSWER: bool>(transcript: &Transcript) -> Option<Verdict> {
     let image = ImageRef::parse(transcript.image()).ok()?;
     let replay = transcript.replay().ok()?;
-    let set = CryptoSet { ecdsa: &Always::<ANSWER>, ..CryptoSet::rustcrypto() };
-    let policy = PolicyLoader::with_crypto(set).load_text(POLICY, "fuzz", &FolderMaterial::new(None)).expect("the policy loads");
+    let policy =
+        PolicyLoader::with_crypto(set::<ANSWER>()).load_text(POLICY, "fuzz", &FolderMaterial::new(None)).expect("the policy loads");
     let limits = transcript.limits().within(&Limits::default());
     let context = Context::new(Timestamp::UNIX_EPOCH, &limits);
     let mut session = Session::new(&policy, image, None);
@@ -80,6 +121,11 @@ const POLICY: &str = r#"{
   "trust": {"key": {"publicKey": {"pem": "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEXvRNv3ZDGALOSnLMlbxWM6qFw/t5\n9icYdbU5c+2FKjSe10RcxRkSXcHfVd0Yi+MP9Bxt57BIbmNSl5L9ANtvLA==\n-----END PUBLIC KEY-----\n"}}},
   "rules": [{"name": "fuzz", "images": ["**/**"], "subject": "either", "require": {"cosign": {"key": "key", "transparency": "none"}}}]
 }"#;
+
+/// Every check of an ECDSA signature gives the same answer.
+fn set<const ANSWER: bool>() -> CryptoSet {
+    CryptoSet { ecdsa: &Always::<ANSWER>, ..CryptoSet::rustcrypto() }
+}
 
 #[derive(Debug)]
 struct Always<const ANSWER: bool>;
@@ -109,10 +155,28 @@ mod tests {
 
     #[test]
     fn seeds_pass() {
-        let targets: [(&str, fn(&[u8])); 5] =
-            [("manifest", manifest), ("payload", payload), ("policy", policy), ("reference", reference), ("session", session)];
+        let targets: [(&str, fn(&[u8])); 8] = [
+            ("manifest", manifest),
+            ("notation_envelope", notation_envelope),
+            ("notation_policy", notation_policy),
+            ("notation_revocation", notation_revocation),
+            ("payload", payload),
+            ("policy", policy),
+            ("reference", reference),
+            ("session", session),
+        ];
         for (name, target) in targets {
             assert!(replay_seeds(name, target) > 0, "{name} has no seeds");
+        }
+    }
+
+    /// The seeds are whole: with checks that always say yes, so are the envelopes.
+    #[test]
+    fn real_envelopes_go_deep() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/notation_envelope");
+        for (name, format) in [("jws", Format::Jws), ("cose", Format::Cose)] {
+            let envelope = Envelope::parse(format, &std::fs::read(folder.join(name)).unwrap()).unwrap();
+            assert!(envelope.verify_integrity(&set::<true>(), PssSalt::Strict).is_ok(), "{name}");
         }
     }
 
