@@ -5,13 +5,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use notation_rs::TrustedIdentity;
+use notation_rs::envelope::{Envelope, Format, PssSalt};
+use notation_rs::manifest::SignatureManifest;
+use notation_rs::trust_policy::{BlobDocument, Leniency, OciDocument, Reading, TrustedIdentities};
 use verimage::{CryptoSet, Decision, FolderMaterial, ImageRef, Limits, PolicyError, PolicyLoader, Transcript, Verdict};
 use verimage_core::manifest::Manifest;
 use verimage_core::policy::{Anchor, AnchorRoot};
 use verimage_core::{Context, Progress, Session, Timestamp};
 use verimage_cosign::artifact::{Artifact, ArtifactVerifier};
 use verimage_crypto::rfc3161::{Stamped, TokenRules};
-use verimage_crypto::x509::{Certificate, Leaf, PathRules};
+use verimage_crypto::x509::{Certificate, Leaf, OcspResponse, PathRules, RevocationList};
 use verimage_crypto::{EcdsaKey, EcdsaVerifier, PublicKey, Refused};
 
 /// A bundle over an artifact. Where every signature check says no, it is refused; where every check says yes, it goes deep.
@@ -63,6 +67,41 @@ fn set<const ANSWER: bool>() -> CryptoSet {
 /// A manifest is read or refused; what is read is one kind.
 pub fn manifest(data: &[u8]) {
     let _ = Manifest::parse(data);
+}
+
+/// An envelope of either form is read or refused, and nothing is whole where every signature check says no.
+pub fn notation_envelope(data: &[u8]) {
+    for format in [Format::Jws, Format::Cose] {
+        let Ok(envelope) = Envelope::parse(format, data) else { continue };
+        assert!(envelope.verify_integrity(&set::<false>(), PssSalt::AnyInJws).is_err());
+        if let Ok(verified) = envelope.verify_integrity(&set::<true>(), PssSalt::Strict) {
+            assert_eq!(verified.signer_info(), envelope.unverified());
+        }
+    }
+}
+
+/// A trust policy is read or refused; what is read as the specification has it, the reference's way reads the same. Its
+/// identities are read again from what they are written as.
+pub fn notation_policy(data: &[u8]) {
+    let lenient = Reading::default().unknown_members(Leniency::AsReference).global_skip(Leniency::AsReference);
+    if let Ok(document) = OciDocument::parse(data) {
+        assert_eq!(OciDocument::parse_with(data, lenient), Ok(document.clone()));
+        for statement in document.statements() {
+            let TrustedIdentities::AnyOf(identities) = &statement.trusted_identities else { continue };
+            identities.iter().for_each(|identity| assert_eq!(TrustedIdentity::parse(&identity.to_string()).as_ref(), Ok(identity)));
+        }
+    }
+    if let Ok(document) = BlobDocument::parse(data) {
+        assert_eq!(BlobDocument::parse_with(data, lenient), Ok(document));
+    }
+    let _ = SignatureManifest::parse(data);
+}
+
+/// What a responder or a server of lists sends is read or refused.
+pub fn notation_revocation(data: &[u8]) {
+    let _ = OcspResponse::from_der(data);
+    let _ = RevocationList::from_der(data);
+    let _ = TokenRules::new(&[]).verify(data, Stamped::InsecureAnything, &set::<true>());
 }
 
 /// A payload is read or refused; what is read holds a digest that can be written and read again.
@@ -160,10 +199,13 @@ mod tests {
 
     #[test]
     fn seeds_pass() {
-        let targets: [(&str, fn(&[u8])); 9] = [
+        let targets: [(&str, fn(&[u8])); 12] = [
             ("bundle", bundle),
             ("certificate", certificate),
             ("manifest", manifest),
+            ("notation-envelope", notation_envelope),
+            ("notation-policy", notation_policy),
+            ("notation-revocation", notation_revocation),
             ("payload", payload),
             ("policy", policy),
             ("reference", reference),
@@ -184,6 +226,16 @@ mod tests {
         let verdict = |verifier: Result<ArtifactVerifier, PolicyError>| verifier.unwrap().verify(&seed, Artifact::Bytes(b"artifact"), now);
         assert!(verdict(verifier::<true>(INSTANCE)).is_ok(), "{:?}", verdict(verifier::<true>(INSTANCE)));
         assert_eq!(verdict(verifier::<false>(INSTANCE)).unwrap_err().code, verimage::Code::SignatureInvalid);
+    }
+
+    /// The seeds are whole: with checks that always say yes, so are the envelopes.
+    #[test]
+    fn real_envelopes_go_deep() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/notation-envelope");
+        for (name, format) in [("jws", Format::Jws), ("cose", Format::Cose)] {
+            let envelope = Envelope::parse(format, &std::fs::read(folder.join(name)).unwrap()).unwrap();
+            assert!(envelope.verify_integrity(&set::<true>(), PssSalt::Strict).is_ok(), "{name}");
+        }
     }
 
     /// The seeds reach the end of a session: with checks that always say yes, a real transcript is allowed.

@@ -8,7 +8,7 @@ use std::{cell::Cell, collections::BTreeMap, fmt};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use thiserror::Error;
 
-use crate::value::{DEEPEST, Label, MOST_VALUES, Value};
+use crate::value::{DEEPEST, Label, MOST_VALUES, Value, brief};
 
 /// Why bytes are not strict JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -105,7 +105,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(inside)?;
             if map.insert(Label::Text(name.clone()), value).is_some() {
-                return Err(A::Error::custom(format_args!("the name `{name}` stands twice")));
+                return Err(A::Error::custom(format_args!("the name `{}` stands twice", brief(&name))));
             }
         }
         Ok(Value::Map(map))

@@ -26,7 +26,7 @@ impl fmt::Display for Label {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Integer(number) => number.fmt(out),
-            Self::Text(text) => text.fmt(out),
+            Self::Text(text) => brief(text).fmt(out),
         }
     }
 }
@@ -100,8 +100,31 @@ impl Value {
     }
 }
 
+/// A foreign text for a message: not long, and without characters that change what the reader sees around it.
+pub(crate) fn brief(text: &str) -> String {
+    const LONGEST: usize = 100;
+    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// Most levels of lists and maps inside each other.
 pub(crate) const DEEPEST: usize = 16;
 
 /// Most values in one document.
 pub(crate) const MOST_VALUES: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_short_and_plain() {
+        assert_eq!(brief("application/json"), "application/json");
+        assert_eq!(brief("a\nb\u{1b}[31m\u{202e}"), r"a\nb\u{1b}[31m\u{202e}");
+        assert_eq!(brief(&"ä".repeat(1 << 20)).chars().count(), 101);
+        assert_eq!(Label::from("\r").to_string(), r"\r");
+    }
+}

@@ -7,7 +7,7 @@ use semver::Version;
 use verimage_crypto::x509::Certificate;
 
 use super::{Envelope, EnvelopeError, ExtendedAttribute, Format, PluginAttributes, SignerInfo, SigningScheme};
-use crate::{Label, PAYLOAD_MEDIA_TYPE, SignatureAlgorithm, Value};
+use crate::{Label, PAYLOAD_MEDIA_TYPE, SignatureAlgorithm, Value, value::brief};
 
 /// Names of headers.
 pub(super) mod name {
@@ -72,7 +72,7 @@ pub(super) fn interpret(format: Format, parts: Parts) -> Result<SignerInfo, Enve
         return Err(EnvelopeError::UnknownCritical { label: unknown.label.clone() });
     }
     if parts.content_type != PAYLOAD_MEDIA_TYPE {
-        return Err(EnvelopeError::ContentType { found: parts.content_type });
+        return Err(EnvelopeError::ContentType { found: brief(&parts.content_type) });
     }
     Ok(SignerInfo {
         format,
@@ -135,7 +135,7 @@ fn scheme(attributes: &Attributes) -> Result<SigningScheme, EnvelopeError> {
     [SigningScheme::X509, SigningScheme::X509SigningAuthority]
         .into_iter()
         .find(|scheme| scheme.as_str() == found)
-        .ok_or_else(|| EnvelopeError::SigningScheme { found: found.to_owned() })
+        .ok_or_else(|| EnvelopeError::SigningScheme { found: brief(found) })
 }
 
 /// Each scheme has its own time and must not have the other's.
@@ -162,7 +162,7 @@ fn plugin(attributes: &Attributes) -> Result<Option<PluginAttributes>, EnvelopeE
             return Err(EnvelopeError::PluginAttributeEmpty { name });
         }
     }
-    let version = |text: &str| Version::parse(text).map_err(|_| EnvelopeError::PluginVersion { found: text.to_owned() });
+    let version = |text: &str| Version::parse(text).map_err(|_| EnvelopeError::PluginVersion { found: brief(text) });
     match texts {
         (None, None) => Ok(None),
         (None, Some(_)) => Err(EnvelopeError::PluginMissing),

@@ -12,7 +12,7 @@ use super::{
     headers::{self, Parts, name},
     time,
 };
-use crate::{Label, SignatureAlgorithm, Value, json};
+use crate::{Label, SignatureAlgorithm, Value, json, value::brief};
 
 const PAYLOAD: &str = "payload";
 const PROTECTED: &str = "protected";
@@ -96,7 +96,7 @@ fn check_names(protected: &Map, header: &Map) -> Result<(), EnvelopeError> {
 
 fn algorithm(protected: &Map) -> Result<SignatureAlgorithm, EnvelopeError> {
     let found = required_text(protected, ALGORITHM)?;
-    SignatureAlgorithm::from_jws(&found).ok_or(EnvelopeError::Algorithm { found })
+    SignatureAlgorithm::from_jws(&found).ok_or_else(|| EnvelopeError::Algorithm { found: brief(&found) })
 }
 
 fn critical(protected: &Map) -> Result<Vec<Label>, EnvelopeError> {

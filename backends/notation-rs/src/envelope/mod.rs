@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use semver::Version;
 use verimage_crypto::x509::Certificate;
 
-use crate::{Label, SignatureAlgorithm, Value};
+use crate::{Label, SignatureAlgorithm, Value, value::brief};
 
 pub use error::{EnvelopeError, IntegrityError};
 pub use integrity::{PssSalt, VerifiedEnvelope};
@@ -36,7 +36,7 @@ impl Format {
         match media_type {
             "application/jose+json" => Ok(Self::Jws),
             "application/cose" => Ok(Self::Cose),
-            other => Err(EnvelopeError::Format { media_type: other.to_owned() }),
+            other => Err(EnvelopeError::Format { media_type: brief(other) }),
         }
     }
 

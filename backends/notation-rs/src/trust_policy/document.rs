@@ -5,14 +5,36 @@ use std::collections::BTreeMap;
 use super::PolicyError;
 use crate::{Label, Value, json};
 
-/// What to do about members that trust policies do not have.
+/// Where the reference reads what the specification does not allow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UnknownMembers {
-    /// Refuse: a misspelt member changes nothing, and nobody notices.
+pub enum Leniency {
+    /// Refuse.
     #[default]
     Refuse,
-    /// Pass over, as the reference does.
-    Ignore,
+    /// Do as the reference does.
+    AsReference,
+}
+
+/// How trust policies are read: by default as the specification has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    pub(super) unknown_members: Leniency,
+    pub(super) global_skip: Leniency,
+}
+
+impl Reading {
+    /// Members that trust policies do not have: the reference passes over them, so that a misspelt one changes nothing and
+    /// nobody notices.
+    #[must_use]
+    pub fn unknown_members(self, unknown_members: Leniency) -> Self {
+        Self { unknown_members, ..self }
+    }
+
+    /// A statement for the scope `*` that skips: the reference allows it, so that whatever nobody thought of is not verified.
+    #[must_use]
+    pub fn global_skip(self, global_skip: Leniency) -> Self {
+        Self { global_skip, ..self }
+    }
 }
 
 pub(super) struct Document {
@@ -37,7 +59,7 @@ const STATEMENT: [&str; 4] = ["name", "signatureVerification", "trustStores", "t
 
 impl Document {
     /// `own` is the member that only this kind of document has.
-    pub(super) fn read(bytes: &[u8], own: &'static str, unknown: UnknownMembers) -> Result<Self, PolicyError> {
+    pub(super) fn read(bytes: &[u8], own: &'static str, unknown: Leniency) -> Result<Self, PolicyError> {
         let document = Value::Map(json::parse_object(bytes)?);
         let members = Members::new(&document, String::new(), unknown)?;
         members.check(&["version", "trustPolicies"])?;
@@ -48,7 +70,7 @@ impl Document {
 }
 
 impl Written {
-    fn read(value: &Value, path: String, own: &'static str, unknown: UnknownMembers) -> Result<Self, PolicyError> {
+    fn read(value: &Value, path: String, own: &'static str, unknown: Leniency) -> Result<Self, PolicyError> {
         let members = Members::new(value, path, unknown)?;
         members.check(&[&STATEMENT[..], &[own]].concat())?;
         let empty = Value::Map(BTreeMap::new());
@@ -76,11 +98,11 @@ impl Written {
 struct Members<'a> {
     map: &'a BTreeMap<Label, Value>,
     path: String,
-    unknown: UnknownMembers,
+    unknown: Leniency,
 }
 
 impl<'a> Members<'a> {
-    fn new(value: &'a Value, path: String, unknown: UnknownMembers) -> Result<Self, PolicyError> {
+    fn new(value: &'a Value, path: String, unknown: Leniency) -> Result<Self, PolicyError> {
         match value.as_map() {
             Some(map) => Ok(Self { map, path, unknown }),
             None => Err(PolicyError::Member { path, expected: "an object" }),
@@ -90,9 +112,7 @@ impl<'a> Members<'a> {
     fn check(&self, known: &[&str]) -> Result<(), PolicyError> {
         let is_unknown = |label: &&Label| label.as_text().is_none_or(|name| !known.contains(&name));
         match self.map.keys().find(is_unknown) {
-            Some(label) if self.unknown == UnknownMembers::Refuse => {
-                Err(PolicyError::UnknownMember { path: format!("{}/{label}", self.path) })
-            }
+            Some(label) if self.unknown == Leniency::Refuse => Err(PolicyError::UnknownMember { path: format!("{}/{label}", self.path) }),
             _ => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ use std::fmt;
 use crate::{StoreName, StoreType, TrustedIdentity};
 use document::Document;
 
-pub use document::UnknownMembers;
+pub use document::{Leniency, Reading};
 pub use error::{IdentityError, LevelError, PolicyError, SelectionError, StoreReferenceError};
 pub use level::{Action, Level, LevelName, VerificationType};
 
@@ -107,16 +107,16 @@ impl OciDocument {
     /// # Errors
     /// [`PolicyError`] with the first rule that is broken.
     pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
-        Self::parse_with(bytes, UnknownMembers::Refuse)
+        Self::parse_with(bytes, Reading::default())
     }
 
-    /// As [`parse`](Self::parse), with a say about unknown members.
+    /// As [`parse`](Self::parse), with a say about what the reference allows beside.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
-    pub fn parse_with(bytes: &[u8], unknown: UnknownMembers) -> Result<Self, PolicyError> {
-        let document = Document::read(bytes, "registryScopes", unknown)?;
-        Ok(Self { statements: validate::statements(Kind::Oci, document)? })
+    pub fn parse_with(bytes: &[u8], reading: Reading) -> Result<Self, PolicyError> {
+        let document = Document::read(bytes, "registryScopes", reading.unknown_members)?;
+        Ok(Self { statements: validate::statements(Kind::Oci, document, reading)? })
     }
 
     /// All statements, in their order.
@@ -157,16 +157,16 @@ impl BlobDocument {
     /// # Errors
     /// [`PolicyError`] with the first rule that is broken.
     pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
-        Self::parse_with(bytes, UnknownMembers::Refuse)
+        Self::parse_with(bytes, Reading::default())
     }
 
-    /// As [`parse`](Self::parse), with a say about unknown members.
+    /// As [`parse`](Self::parse), with a say about what the reference allows beside.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
-    pub fn parse_with(bytes: &[u8], unknown: UnknownMembers) -> Result<Self, PolicyError> {
-        let document = Document::read(bytes, "globalPolicy", unknown)?;
-        Ok(Self { statements: validate::statements(Kind::Blob, document)? })
+    pub fn parse_with(bytes: &[u8], reading: Reading) -> Result<Self, PolicyError> {
+        let document = Document::read(bytes, "globalPolicy", reading.unknown_members)?;
+        Ok(Self { statements: validate::statements(Kind::Blob, document, reading)? })
     }
 
     /// All statements, in their order.

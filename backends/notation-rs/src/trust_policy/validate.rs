@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Action, IdentityError, Kind, Level, LevelError, LevelName, PolicyError, Statement, StoreReference, StoreReferenceError,
-    TrustedIdentities, VerificationType, VerifyTimestamp,
+    Action, IdentityError, Kind, Leniency, Level, LevelError, LevelName, PolicyError, Reading, Statement, StoreReference,
+    StoreReferenceError, TrustedIdentities, VerificationType, VerifyTimestamp,
     document::{Document, Written},
     scope,
 };
@@ -13,7 +13,7 @@ use crate::{StoreName, StoreType, TrustedIdentity};
 const EVERYTHING: &str = "*";
 
 /// Trust store and trust policy specification, "Trust policy validation".
-pub(super) fn statements(kind: Kind, document: Document) -> Result<Vec<Statement>, PolicyError> {
+pub(super) fn statements(kind: Kind, document: Document, reading: Reading) -> Result<Vec<Statement>, PolicyError> {
     match document.version.as_str() {
         "1.0" => {}
         "" => return Err(PolicyError::VersionEmpty { kind }),
@@ -31,7 +31,7 @@ pub(super) fn statements(kind: Kind, document: Document) -> Result<Vec<Statement
         statements.push(statement(kind, written)?);
     }
     match kind {
-        Kind::Oci => check_scopes(&statements)?,
+        Kind::Oci => check_scopes(&statements, reading)?,
         Kind::Blob => check_global(&statements)?,
     }
     Ok(statements)
@@ -120,7 +120,7 @@ fn identities(written: &[String]) -> Result<TrustedIdentities, IdentityError> {
     Ok(TrustedIdentities::AnyOf(identities))
 }
 
-fn check_scopes(statements: &[Statement]) -> Result<(), PolicyError> {
+fn check_scopes(statements: &[Statement], reading: Reading) -> Result<(), PolicyError> {
     let mut seen = BTreeSet::new();
     for Statement { name, registry_scopes: scopes, level, .. } in statements {
         let statement = || name.clone();
@@ -137,7 +137,7 @@ fn check_scopes(statements: &[Statement]) -> Result<(), PolicyError> {
                 return Err(PolicyError::DuplicateScope { value: scope.clone() });
             }
         }
-        if is_global && level.is_skip() {
+        if is_global && level.is_skip() && reading.global_skip == Leniency::Refuse {
             return Err(PolicyError::GlobalScopeSkips { statement: statement() });
         }
     }

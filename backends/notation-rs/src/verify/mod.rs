@@ -145,6 +145,7 @@ impl<'a> Verification<'a> {
         }
     }
 
+    /// URLs of a signer that nobody trusts are not followed.
     fn check_revocation(&self, progress: &mut Progress<'_>) {
         let authentic = progress.outcome.result(CheckKind::Type(VerificationType::Authenticity)) == Some(&CheckResult::Passed);
         let info = progress.verified.signer_info();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use verimage_crypto::HashAlgorithm;
 
 use super::CheckError;
-use crate::{TargetArtifact, envelope::VerifiedEnvelope};
+use crate::{TargetArtifact, envelope::VerifiedEnvelope, value::brief};
 
 /// What a signature must be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(super) fn check_metadata(target: &TargetArtifact, wanted: &BTreeMap<String, 
 }
 
 fn mismatch(member: &'static str, found: &str, expected: &str) -> CheckError {
-    CheckError::TargetMismatch { member, found: found.to_owned(), expected: expected.to_owned() }
+    CheckError::TargetMismatch { member, found: brief(found), expected: expected.to_owned() }
 }
 
 fn prefix(hash: HashAlgorithm) -> &'static str {
