@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use notation_rs::envelope::Format;
 use notation_rs::manifest::SignatureManifest;
 use notation_rs::revocation::{Answer as RevocationAnswer, Material};
-use notation_rs::trust_policy::{BlobDocument, Leniency, OciDocument, Reading, Statement};
+use notation_rs::trust_policy::{BlobDocument, OciDocument, Statement};
 use notation_rs::verify::{Expected, Outcome, Verification};
 use notation_rs::{StoreName, StoreType, Timestamp, TrustStore, TrustStores};
 use serde_json::{Map, Value, json};
@@ -18,16 +18,11 @@ use crate::{Answer, Case, path, paths, read, text};
 /// A reference that no scope but `*` names.
 const ANYWHERE: &str = "registry.example/image";
 
-/// The cases are documents that the reference reads: one of them skips everything. Misspelt members are refused all the same.
-fn reading() -> Reading {
-    Reading::default().global_skip(Leniency::AsReference)
-}
-
 pub(crate) fn trust_policy(case: &Case) -> Result<Answer, String> {
     let policy = read(&path(case, "policy")?)?;
     let parsed = match text(&case.params, "form")? {
-        "oci" => OciDocument::parse_with(&policy, reading()).map(drop),
-        "blob" => BlobDocument::parse_with(&policy, reading()).map(drop),
+        "oci" => OciDocument::parse(&policy).map(drop),
+        "blob" => BlobDocument::parse(&policy).map(drop),
         other => return Ok(Answer::unsupported(format!("form {other}"))),
     };
     Ok(parsed.map_or_else(|error| Answer::reject("policy-invalid", error), |()| Answer::accept()))
@@ -84,7 +79,7 @@ pub(crate) fn layout(case: &Case) -> Result<Answer, String> {
         Ok(stores) => stores,
         Err(error) => return Ok(Answer::reject("certificate-untrusted", error)),
     };
-    let document = match OciDocument::parse_with(&read(&path(case, "policy")?)?, reading()) {
+    let document = match OciDocument::parse(&read(&path(case, "policy")?)?) {
         Ok(document) => document,
         Err(error) => return Ok(Answer::reject("policy-invalid", error)),
     };

@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# The live suites with the debug build of the command line; arguments go to each of them.
+# The live suites with the debug build of the command line; arguments go to them. Then the real notation on its fixtures.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/env.sh
 export VERIMAGE="${CARGO_TARGET_DIR:-$PWD/target}/debug/verimage"
 python3 tests/interop/cosign.py "$@" | { grep -E "FAIL|SKIPPED|passed" || true; }
-exit "${PIPESTATUS[0]}"
+if [ -n "${NOTATION:-}" ] || [ "${1:-}" = --require ]; then
+    python3 tests/fixtures/notation/check.py
+else
+    echo "SKIPPED: NOTATION is not set or empty"
+fi
