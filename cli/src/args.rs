@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Show every signature that can be found, without judging any
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArguments),
-    /// Begin, check and explain policies
+    /// Begin, check, explain and convert policies
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Keep the sigstore trust root up to date, and show it
@@ -73,6 +73,9 @@ pub(crate) enum PolicyCommand {
     /// Say which rules match an image, which wins and why, and what would be asked
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Box<ExplainArguments>),
+    /// Write a policy of another tool in native form
+    #[command(after_help = CONVERT_EXAMPLES)]
+    Convert(ConvertArguments),
     /// Print the JSON Schema of policy files
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema(SchemaArguments),
@@ -133,6 +136,11 @@ pub(crate) struct PolicyArguments {
     /// /etc/verimage/policy.yaml]
     #[arg(long, value_name = "FILE", help_heading = "Policy")]
     pub(crate) policy: Option<PathBuf>,
+    /// With a policy that names trust stores, such as notation's trustpolicy.json: the folder that holds x509/TYPE/NAME
+    /// [default: truststore in notation's configuration directory]
+    #[arg(long, value_name = "DIR", help_heading = "Policy", conflicts_with_all = ["cosign_key", "certificate", "certificate_chain",
+        "certificate_identity", "certificate_identity_regexp", "notation_ca"])]
+    pub(crate) trust_store: Option<PathBuf>,
     /// Without a policy file: demand a cosign signature by this public key: a file, env://NAME, gitlab://PROJECT,
     /// k8s://NAMESPACE/SECRET, or https://HOST/PATH#SHA256:… with the fingerprint of the key
     #[arg(long, value_name = "KEY", visible_alias = "key", conflicts_with = "policy", help_heading = "Policy")]
@@ -354,6 +362,9 @@ pub(crate) struct CheckArguments {
     /// Policy file [default: as for verify]
     #[arg(value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// Folder of trust stores [default: as for verify]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) trust_store: Option<PathBuf>,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -375,6 +386,18 @@ pub(crate) struct ExplainArguments {
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+const CONVERT_EXAMPLES: &str = "\
+Examples:
+  verimage policy convert ~/.config/notation/trustpolicy.json > policy.yaml
+  verimage policy convert cli/tests/fixtures/trustpolicy.json";
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArguments {
+    /// Policy file: notation's trustpolicy.json, or a native one
+    #[arg(value_name = "FILE")]
+    pub(crate) policy: PathBuf,
 }
 
 const SCHEMA_EXAMPLES: &str = "\

@@ -11,8 +11,8 @@ use verimage::trust::TrustFolder;
 use verimage::{ImageRef, ImageSource, QuickIdentity, QuickNotation, QuickPolicy, QuickSigner, Replayed, Request, quick_key};
 
 use crate::args::{
-    Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ExplainArguments, Format, ImageArgument, InitArguments,
-    InspectArguments, OneImage, PolicyArguments, PolicyCommand, ResolveArguments, SchemaArguments, TransportArguments,
+    Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ConvertArguments, ExplainArguments, Format, ImageArgument,
+    InitArguments, InspectArguments, OneImage, PolicyArguments, PolicyCommand, ResolveArguments, SchemaArguments, TransportArguments,
     TriangulateArguments, TrustCommand, VerdictFormat, VerifyArguments,
 };
 use crate::failure::Failure;
@@ -52,7 +52,8 @@ pub(crate) enum Plan {
     Triangulate { image: ImagePlan, signatures: Option<Repository>, format: Format },
     Inspect { image: ImagePlan, signatures: Option<Repository>, view: InspectView },
     Init(InitPlan),
-    Check { policy: PathBuf, format: Format },
+    Check { policy: PolicyFile, format: Format },
+    Convert(PathBuf),
     Explain { image: ImageRef, policy: PolicyChoice, format: Format },
     Schema(SchemaArguments),
     Trust { command: TrustCommand, folder: TrustFolder },
@@ -64,9 +65,16 @@ pub(crate) enum Plan {
 #[derive(Clone, Debug)]
 pub(crate) enum PolicyChoice {
     /// A file, named or found.
-    File(PathBuf),
+    File(PolicyFile),
     /// The short form, written as a policy.
     CommandLine(String),
+}
+
+/// A policy file, and where its trust stores are; in notation's own folder if nothing is said.
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyFile {
+    pub(crate) path: PathBuf,
+    pub(crate) trust_stores: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -133,10 +141,10 @@ impl Plan {
             }
             Command::Inspect(arguments) => inspect(arguments, environment),
             Command::Policy(PolicyCommand::Init(arguments)) => init(arguments, environment),
-            Command::Policy(PolicyCommand::Check(CheckArguments { policy, format })) => {
-                let policy = policy.map_or_else(|| policy_search::find(environment), Ok)?;
-                Ok(Self::Check { policy, format })
+            Command::Policy(PolicyCommand::Check(CheckArguments { policy, trust_store, format })) => {
+                Ok(Self::Check { policy: policy_file(policy, trust_store, environment)?, format })
             }
+            Command::Policy(PolicyCommand::Convert(ConvertArguments { policy })) => Ok(Self::Convert(policy)),
             Command::Policy(PolicyCommand::Explain(arguments)) => {
                 let ExplainArguments { image, policy, format } = *arguments;
                 Ok(Self::Explain { image, policy: policy_choice(policy, environment)?, format })
@@ -207,7 +215,7 @@ fn policy_choice(arguments: PolicyArguments, environment: &Environment) -> Resul
     }
     let Some(signer) = signer(&arguments)? else {
         refuse_without_signer(&arguments)?;
-        return arguments.policy.map_or_else(|| policy_search::find(environment), Ok).map(PolicyChoice::File);
+        return policy_file(arguments.policy, arguments.trust_store, environment).map(PolicyChoice::File);
     };
     let file = |path: Option<&PathBuf>| path.map(|path| absolute(path)).transpose();
     let mut quick = QuickPolicy::new(signer);
@@ -218,6 +226,11 @@ fn policy_choice(arguments: PolicyArguments, environment: &Environment) -> Resul
     quick.insecure_ignore_sct = arguments.insecure_ignore_sct;
     quick.annotations = annotations(arguments.annotations)?;
     quick.to_yaml().map(PolicyChoice::CommandLine).map_err(Failure::usage)
+}
+
+fn policy_file(named: Option<PathBuf>, trust_stores: Option<PathBuf>, environment: &Environment) -> Result<PolicyFile, Failure> {
+    let path = named.map_or_else(|| policy_search::find(environment), Ok)?;
+    Ok(PolicyFile { path, trust_stores })
 }
 
 /// Who must have signed, if the flags say it.

@@ -36,20 +36,24 @@ fn is_there(path: &Path) -> bool {
 fn nothing_found(places: &[PathBuf], environment: &Environment) -> Failure {
     let mut notes = vec!["looked at".to_owned(), "  $VERIMAGE_POLICY (not set)".to_owned()];
     notes.extend(places.iter().map(|path| format!("  {} (not there)", path.display())));
-    let foreign = foreign_policies(environment);
-    if !foreign.is_empty() {
+    let trust_policies = there(environment, &["notation/trustpolicy.oci.json", "notation/trustpolicy.json"]);
+    if let Some(path) = trust_policies.first() {
+        notes.push("a trust policy of notation on this machine can be used as it is".to_owned());
+        notes.push(format!("  --policy {}", path.display()));
+    }
+    let others = there(environment, &["containers/policy.json"]);
+    if !others.is_empty() {
         notes.push("policies of other tools on this machine, which this version cannot load yet".to_owned());
-        notes.extend(foreign.iter().map(|path| format!("  {}", path.display())));
+        notes.extend(others.iter().map(|path| format!("  {}", path.display())));
     }
     let hint = "name one with `--policy FILE`, begin one with `verimage policy init`, or give a key with `--cosign-key FILE`";
     Failure::Usage { message: "no policy is given, and none is found".to_owned(), notes, hint: Some(hint.to_owned()) }
 }
 
-fn foreign_policies(environment: &Environment) -> Vec<PathBuf> {
-    let user = environment.config_directory.iter();
-    let user = user.flat_map(|directory| [directory.join("containers/policy.json"), directory.join("notation/trustpolicy.json")]);
-    let system = ["/etc/containers/policy.json", "/etc/notation/trustpolicy.json"].map(PathBuf::from);
-    user.chain(system).filter(|path| path.is_file()).collect()
+/// Those of the files that are there, the user's before the machine's.
+fn there(environment: &Environment, files: &[&str]) -> Vec<PathBuf> {
+    let folders = environment.config_directory.iter().cloned().chain([PathBuf::from("/etc")]);
+    folders.flat_map(|folder| files.iter().map(move |file| folder.join(file))).filter(|path| path.is_file()).collect()
 }
 
 /// The user's configuration directory. A relative one would depend on the working directory and counts as not set.

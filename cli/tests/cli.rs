@@ -42,7 +42,12 @@ fn commands_say_what_their_snapshots_say() {
         "allow-with-audit" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1 --policy cli/tests/fixtures/several-rules.yaml";
         "policy-from-environment" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1" ["VERIMAGE_POLICY" "tests/fixtures/cosign/cases/p256/policy.yaml"];
 
+        "allow-trust-policy" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as registry.example/demo/app:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore --at 2030-01-01T00:00:00Z";
+        "allow-trust-policy-skip" "verify oci:tests/fixtures/cosign/layouts/unsigned:v1 --as registry.example/scratch:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore";
+        "allow-trust-policy-audit" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as quay.io/demo/app:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore --at 2030-01-01T00:00:00Z --format json";
+
         // Denied, each for its reason.
+        "deny-trust-policy-unsigned" "verify oci:tests/fixtures/cosign/layouts/unsigned:v1 --as registry.example/demo/app:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore";
         "deny-unsigned" "verify oci:tests/fixtures/cosign/layouts/unsigned:v1 --as registry.example/demo/app:v1 --policy tests/fixtures/cosign/cases/unsigned/policy.yaml";
         "deny-unsigned-json" "verify oci:tests/fixtures/cosign/layouts/unsigned:v1 --as registry.example/demo/app:v1 --policy tests/fixtures/cosign/cases/unsigned/policy.yaml --format json --at 2026-01-01T00:00:00Z";
         "deny-wrong-key" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1 --key tests/fixtures/cosign/keys/other.pub --insecure-ignore-tlog";
@@ -155,6 +160,13 @@ fn commands_say_what_their_snapshots_say() {
         "policy-check" "policy check tests/fixtures/cosign/cases/threshold-two-signers/policy.yaml";
         "policy-check-several" "policy check cli/tests/fixtures/several-rules.yaml";
         "policy-check-json" "policy check cli/tests/fixtures/several-rules.yaml --format json";
+        "policy-check-trust-policy" "policy check cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore";
+        "policy-check-no-trust-store" "policy check cli/tests/fixtures/trustpolicy.json --trust-store cli/tests/fixtures";
+        "policy-check-trust-policy-typo" "policy check cli/tests/fixtures/trustpolicy-typo.json";
+        "policy-convert" "policy convert cli/tests/fixtures/trustpolicy.json";
+        "policy-convert-native" "policy convert tests/fixtures/cosign/cases/p256/policy.yaml";
+        "policy-convert-plugin" "policy convert cli/tests/fixtures/trustpolicy-plugin.json";
+        "usage-trust-store-with-key" "verify registry.example/demo/app:v1 --key cosign.pub --trust-store x";
         "policy-check-bad" "policy check cli/tests/fixtures/unknown-field.yaml";
         "policy-explain" "policy explain registry.example/demo/app:v1 --policy cli/tests/fixtures/several-rules.yaml";
         "policy-explain-json" "policy explain registry.example/demo/app@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 --policy cli/tests/fixtures/several-rules.yaml --format json";

@@ -1,9 +1,7 @@
 //! `policy-parse`: policy files.
 
-use std::path::Path;
-
 use serde_json::{Map, Value};
-use verimage::{Code, PolicyLoader};
+use verimage::{Code, PolicyError, PolicyLoader};
 use verimage_import::{Document, PolicyFormat};
 
 use crate::{Answer, Case, path, read};
@@ -13,14 +11,22 @@ pub(crate) fn parse(case: &Case) -> Result<Answer, String> {
     let text = String::from_utf8_lossy(&read(&file)?).into_owned();
     let format = Document::parse(&text).ok().and_then(|document| PolicyFormat::detect(document.value()));
     let asked = case.params.get("policy_kind").and_then(Value::as_str).unwrap_or("native");
-    if !matches!(asked, "native" | "verimage") || format.is_some_and(|format| format != PolicyFormat::Native) {
+    let known = match format {
+        Some(format) => matches!(format, PolicyFormat::Native | PolicyFormat::Notation),
+        None => matches!(asked, "native" | "verimage") || asked.contains("trustpolicy"),
+    };
+    if !known {
         return Ok(Answer::unsupported(format!("policies of the kind {asked}")));
     }
-    Ok(load(&file))
+    Ok(match format {
+        // Its trust stores are elsewhere.
+        Some(PolicyFormat::Notation) => answer(PolicyLoader::new().convert(&text)),
+        _ => answer(PolicyLoader::new().load(&file)),
+    })
 }
 
-fn load(file: &Path) -> Answer {
-    match PolicyLoader::new().load(file) {
+fn answer<T>(loaded: Result<T, PolicyError>) -> Answer {
+    match loaded {
         Ok(_) => Answer::accept(),
         Err(error) if error.code == Code::PolicyUnsupportedField => {
             let entries = [("code", error.code.to_string()), ("pointer", error.pointer)];

@@ -14,7 +14,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("notation-rs", &["verimage-crypto"]),
     ("verimage-cosign", &["verimage-core", "verimage-crypto"]),
     ("verimage-layout", &["verimage-core"]),
-    ("verimage-notation", &["verimage-core", "verimage-crypto", "notation-rs"]),
+    ("verimage-notation", &["verimage-core", "verimage-crypto", "verimage-import", "notation-rs"]),
     ("verimage-registry", &["verimage-core"]),
     (
         "verimage",

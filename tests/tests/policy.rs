@@ -52,7 +52,6 @@ fn errors_name_line_column_pointer_and_what_to_do() {
 fn what_is_not_supported_says_so() {
     for foreign in [
         r#"{"default": [{"type": "reject"}]}"#,
-        r#"{"version": "1.0", "trustPolicies": []}"#,
         "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\n",
         "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\n",
     ] {

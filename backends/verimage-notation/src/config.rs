@@ -1,9 +1,12 @@
 //! The leaf `notation` of a policy, as it is written.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a policy demands of a Notary Project signature.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -29,7 +32,7 @@ pub struct NotationConfig {
 }
 
 /// A level by its name, or what happens when each check fails; what is not named is enforced.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Level {
     /// A level of the specification.
@@ -41,6 +44,31 @@ pub enum Level {
 impl Default for Level {
     fn default() -> Self {
         Self::Named(LevelName::Strict)
+    }
+}
+
+/// Text is a name, a map is a level of one's own; so an error says what is wrong with the one that was meant.
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Level;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("the name of a level, or what each check does when it fails")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Level, E> {
+                LevelName::deserialize(name.into_deserializer()).map(Level::Named)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, checks: A) -> Result<Level, A::Error> {
+                CustomLevel::deserialize(MapAccessDeserializer::new(checks)).map(Level::Custom)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
     }
 }
 

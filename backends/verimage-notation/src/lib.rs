@@ -6,6 +6,7 @@ mod config;
 mod discover;
 mod envelope;
 mod failure;
+mod import;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use verimage_core::policy::Backend;
 use verimage_crypto::CryptoSet;
 
 pub use config::{CheckAction, Level, LevelName, NotationConfig, VerifyTimestamp};
+pub use import::import;
 
 /// The backend for policies: the leaf `notation`, judged with this crypto set.
 pub fn backend(crypto: CryptoSet) -> Arc<dyn Backend> {

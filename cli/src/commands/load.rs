@@ -6,7 +6,7 @@ use std::path::Path;
 use verimage::{FolderMaterial, Policy, PolicyLoader};
 
 use crate::failure::Failure;
-use crate::plan::PolicyChoice;
+use crate::plan::{PolicyChoice, PolicyFile};
 
 /// The source of policies that are not files, as verdicts name it.
 pub(crate) const COMMAND_LINE: &str = "command line";
@@ -23,7 +23,8 @@ pub(crate) enum Keys {
 pub(crate) async fn policy(choice: &PolicyChoice, keys: Keys) -> Result<Policy, Failure> {
     let loader = PolicyLoader::new();
     match choice {
-        PolicyChoice::File(path) => {
+        PolicyChoice::File(PolicyFile { path, trust_stores }) => {
+            let loader = trust_stores.iter().fold(loader, |loader, folder| loader.trust_stores(folder.clone()));
             let loaded = if keys == Keys::Offline { loader.load(path) } else { loader.load_async(path).await };
             loaded.map_err(|error| Failure::policy(error, text_of(path)))
         }
@@ -41,11 +42,14 @@ pub(crate) async fn policy(choice: &PolicyChoice, keys: Keys) -> Result<Policy, 
 /// The policy as it is written.
 pub(crate) fn text(choice: &PolicyChoice) -> Result<String, Failure> {
     match choice {
-        PolicyChoice::File(path) => {
-            text_of(path).ok_or_else(|| Failure::usage(format!("`{}` cannot be read again to be printed", path.display())))
-        }
+        PolicyChoice::File(PolicyFile { path, .. }) => file_text(path),
         PolicyChoice::CommandLine(text) => Ok(text.clone()),
     }
+}
+
+/// The text of a policy file.
+pub(crate) fn file_text(path: &Path) -> Result<String, Failure> {
+    text_of(path).ok_or_else(|| Failure::usage(format!("`{}` cannot be read", path.display())))
 }
 
 /// The text of a regular file of a reasonable size.

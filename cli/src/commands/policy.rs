@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemars::schema_for;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::commands::first_policy::FirstPolicy;
 use crate::commands::load::{self, Keys};
 use crate::failure::{Exit, Failure};
 use crate::output::{Console, Page};
-use crate::plan::{InitPlan, PolicyChoice};
+use crate::plan::{InitPlan, PolicyChoice, PolicyFile};
 use crate::render::{json, policy as render};
 
 pub(crate) async fn init(plan: InitPlan, console: &mut Console) -> Result<Exit, Failure> {
@@ -73,8 +73,8 @@ pub(crate) struct RuleSummary {
     pub(crate) warnings: Vec<&'static str>,
 }
 
-pub(crate) async fn check(file: &Path, format: Format, console: &mut Console) -> Result<Exit, Failure> {
-    let policy = load::policy(&PolicyChoice::File(PathBuf::from(file)), Keys::FromAnywhere).await?;
+pub(crate) async fn check(file: PolicyFile, format: Format, console: &mut Console) -> Result<Exit, Failure> {
+    let policy = load::policy(&PolicyChoice::File(file), Keys::FromAnywhere).await?;
     let summary = Summary {
         source: policy.source().to_owned(),
         digest: policy.digest().clone(),
@@ -233,6 +233,16 @@ fn questions(verifier: &dyn Verifier, subject: &Subject) -> Vec<String> {
         Step::Fetch(wants) => wants.iter().map(|want| want.describe(subject.reference())).collect(),
         Step::Done(_) => Vec::new(),
     }
+}
+
+pub(crate) fn convert(file: &Path, console: &mut Console) -> Result<Exit, Failure> {
+    let text = load::file_text(file)?;
+    let native = PolicyLoader::new().convert(&text).map_err(|mut error| {
+        error.file = Some(file.display().to_string());
+        Failure::policy(error, Some(text.clone()))
+    })?;
+    console.data(&native)?;
+    Ok(Exit::Admitted)
 }
 
 pub(crate) fn schema(arguments: &SchemaArguments, console: &mut Console) -> Result<Exit, Failure> {

@@ -2,6 +2,8 @@
 
 mod detect;
 mod document;
+mod imported;
 
 pub use detect::PolicyFormat;
 pub use document::{Document, MAX_POLICY_BYTES};
+pub use imported::Imported;

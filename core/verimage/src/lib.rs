@@ -12,6 +12,7 @@ mod source;
 #[cfg(any(feature = "remote-keys", feature = "revocation", feature = "trust-update"))]
 mod transfer;
 pub mod trust;
+mod trust_store;
 #[cfg(feature = "revocation")]
 mod web;
 

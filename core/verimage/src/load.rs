@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use verimage_core::policy::{Anchor, AnchorRoot, Backend, Compiler, PolicyDocument, read_config};
 use verimage_core::{Code, Policy, PolicyError};
 use verimage_crypto::CryptoSet;
-use verimage_import::{Document, MAX_POLICY_BYTES, PolicyFormat};
+use verimage_import::{Document, Imported, MAX_POLICY_BYTES, PolicyFormat};
 
 use crate::keys::{KeyReference, KeyResolver, KeyResolvers, Resolved};
 use crate::material::{self, FolderMaterial, MaterialSource};
 use crate::trust::{self, TrustFolder};
+use crate::trust_store;
 
 /// Loads policies: reads the text, recognises the format, resolves the keys, builds the verifiers.
 ///
@@ -27,6 +28,7 @@ use crate::trust::{self, TrustFolder};
 pub struct PolicyLoader {
     backends: Vec<Arc<dyn Backend>>,
     trust: TrustFolder,
+    trust_stores: Option<PathBuf>,
     keys: KeyResolvers,
 }
 
@@ -47,13 +49,21 @@ impl PolicyLoader {
 
     /// A loader with every scheme of this build, judging with `crypto`.
     pub fn with_crypto(crypto: CryptoSet) -> Self {
-        Self { backends: backends(crypto), trust: TrustFolder::of_user(), keys: KeyResolvers::of_machine() }
+        let (trust, trust_stores) = (TrustFolder::of_user(), trust_store::of_user());
+        Self { backends: backends(crypto), trust, trust_stores, keys: KeyResolvers::of_machine() }
     }
 
     /// Takes the public instance's trusted root from this folder, where it was updated; by default from the user's.
     #[must_use]
     pub fn trust_folder(self, trust: TrustFolder) -> Self {
         Self { trust, ..self }
+    }
+
+    /// Takes the trust stores that policy files name from below this folder, `x509/TYPE/NAME/` each; by default from
+    /// notation's own folder of the user.
+    #[must_use]
+    pub fn trust_stores(self, folder: PathBuf) -> Self {
+        Self { trust_stores: Some(folder), ..self }
     }
 
     /// Adds a scheme of your own.
@@ -82,7 +92,7 @@ impl PolicyLoader {
     /// `policy-invalid`, `policy-unsupported-field`, `policy-undefined-name` or `key-unsupported`, with file, line,
     /// column and JSON pointer.
     pub fn load(&self, path: &Path) -> Result<Policy, PolicyError> {
-        let file = PolicyFile::read(path)?;
+        let file = self.read(path)?;
         self.load_text(&file.text, &file.name, &file.material).map_err(|error| file.blame(error))
     }
 
@@ -92,7 +102,7 @@ impl PolicyLoader {
     /// As [`load`](Self::load), and `store-unavailable`, `store-unauthorized` or `store-rate-limited` if a place did not
     /// give a key.
     pub async fn load_async(&self, path: &Path) -> Result<Policy, PolicyError> {
-        let file = PolicyFile::read(path)?;
+        let file = self.read(path)?;
         self.load_text_async(&file.text, &file.name, &file.material).await.map_err(|error| file.blame(error))
     }
 
@@ -116,6 +126,20 @@ impl PolicyLoader {
         self.compile(&draft, text, source, material, &keys)
     }
 
+    /// Reads a policy of any known format and writes it in native form, as YAML; trust material is not looked for.
+    ///
+    /// # Errors
+    /// `policy-invalid`, or `policy-unsupported-field` if something in it has no native form, with line, column and JSON
+    /// pointer.
+    pub fn convert(&self, text: &str) -> Result<String, PolicyError> {
+        let native = Draft::read(text)?.imported.policy;
+        serde_saphyr::to_string(&native).map_err(|error| PolicyError::invalid("", format!("it cannot be written as YAML: {error}")))
+    }
+
+    fn read(&self, path: &Path) -> Result<PolicyFile, PolicyError> {
+        PolicyFile::read(path, self.trust_stores.clone())
+    }
+
     fn compile(
         &self,
         draft: &Draft,
@@ -126,9 +150,10 @@ impl PolicyLoader {
     ) -> Result<Policy, PolicyError> {
         let trust = self.trust.clone();
         let compiler = Compiler::new(&self.backends).with_built_in(PUBLIC_GOOD, move || public_good(&trust));
-        let anchors = material::resolve(&draft.native, material, keys);
-        let policy = anchors.and_then(|anchors| compiler.compile(&draft.native, anchors, source, text.as_bytes()));
-        policy.map_err(|error| located(&draft.document, error))
+        let native = &draft.imported.policy;
+        let anchors = material::resolve(native, material, keys);
+        let policy = anchors.and_then(|anchors| compiler.compile(native, anchors, source, text.as_bytes()));
+        policy.map_err(|error| draft.blame(error))
     }
 
     /// The JSON Schema of the policy file, with the leaves of every scheme.
@@ -148,14 +173,14 @@ struct PolicyFile {
 }
 
 impl PolicyFile {
-    fn read(path: &Path) -> Result<Self, PolicyError> {
+    fn read(path: &Path, trust_stores: Option<PathBuf>) -> Result<Self, PolicyError> {
         let name = path.display().to_string();
         let unreadable = |error: &dyn std::fmt::Display| PolicyError::invalid("", format!("`{name}` cannot be read: {error}"));
         let mut bytes = Vec::new();
         let file = fs::File::open(path).map_err(|error| unreadable(&error))?;
         file.take(MAX_POLICY_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
         let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8"))?;
-        Ok(Self { name, text, material: FolderMaterial::new(path.parent().map(Path::to_owned)) })
+        Ok(Self { name, text, material: FolderMaterial::new(path.parent().map(Path::to_owned)).trust_stores(trust_stores) })
     }
 
     fn blame(&self, mut error: PolicyError) -> PolicyError {
@@ -164,21 +189,25 @@ impl PolicyFile {
     }
 }
 
-/// A native policy that was read, and what is still to be asked for.
+/// A policy that was read, and what is still to be asked for.
 struct Draft {
     document: Document,
-    native: PolicyDocument,
+    imported: Imported,
     references: BTreeSet<KeyReference>,
 }
 
 impl Draft {
     fn read(text: &str) -> Result<Self, PolicyError> {
         let document = Document::parse(text)?;
-        let read = native(&document).and_then(|native| Ok((material::references(&native)?, native)));
-        match read {
-            Ok((references, native)) => Ok(Self { document, native, references }),
-            Err(error) => Err(located(&document, error)),
-        }
+        let imported = import(&document, text).map_err(|error| located(&document, error))?;
+        let mut draft = Self { document, imported, references: BTreeSet::new() };
+        draft.references = material::references(&draft.imported.policy).map_err(|error| draft.blame(error))?;
+        Ok(draft)
+    }
+
+    /// An error about the native form, at its place in the text.
+    fn blame(&self, error: PolicyError) -> PolicyError {
+        located(&self.document, self.imported.blame_source(error))
     }
 }
 
@@ -188,20 +217,25 @@ fn located(document: &Document, mut error: PolicyError) -> PolicyError {
 }
 
 /// The document as a native policy.
-fn native(document: &Document) -> Result<PolicyDocument, PolicyError> {
+fn import(document: &Document, text: &str) -> Result<Imported, PolicyError> {
     match PolicyFormat::detect(document.value()) {
-        Some(PolicyFormat::Native) => {}
+        Some(PolicyFormat::Native) => native(document).map(Imported::from),
+        #[cfg(feature = "notation")]
+        Some(PolicyFormat::Notation) => verimage_notation::import(text),
         Some(other) => {
             let message = format!("this is a {other}, which this version of verimage cannot load");
-            return Err(PolicyError::new(Code::PolicyUnsupportedField, "", message)
-                .with_hint("write it as a native policy; `verimage policy init` begins one"));
+            Err(PolicyError::new(Code::PolicyUnsupportedField, "", message)
+                .with_hint("write it as a native policy; `verimage policy init` begins one"))
         }
         None => {
             let message = "this is no policy of a known format";
-            return Err(PolicyError::invalid("", message)
-                .with_hint("a native policy begins with `apiVersion: verimage/v1` and `kind: ImagePolicy`"));
+            Err(PolicyError::invalid("", message)
+                .with_hint("a native policy begins with `apiVersion: verimage/v1` and `kind: ImagePolicy`"))
         }
     }
+}
+
+fn native(document: &Document) -> Result<PolicyDocument, PolicyError> {
     refuse_planned_fields(document.value())?;
     refuse_nulls(document.value(), &mut String::new())?;
     read_config(document.value(), "")

@@ -6,12 +6,14 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use verimage_core::policy::document::{AnchorDocument, PolicyDocument, PublicKeyDocument};
-use verimage_core::policy::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot};
+use verimage_core::policy::document::{AnchorDocument, CertificatesDocument, PolicyDocument, PublicKeyDocument};
+use verimage_core::policy::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot, CertificateKind};
 use verimage_core::{Code, PolicyError};
 use verimage_crypto::PublicKey;
+use verimage_crypto::x509::Certificate;
 
 use crate::keys::{KeyReference, KeyResolverError, Resolved};
+use crate::trust_store;
 
 /// The largest key file, in bytes.
 const MAX_MATERIAL_BYTES: u64 = 1 << 20;
@@ -24,18 +26,33 @@ pub trait MaterialSource: Debug + Send + Sync {
     /// # Errors
     /// A sentence on why they are not to be had.
     fn file(&self, path: &str) -> Result<Vec<u8>, String>;
+
+    /// The certificate files of a trust store of the Notary Project, each with the name that messages call it.
+    ///
+    /// # Errors
+    /// A sentence on why they are not to be had.
+    fn trust_store(&self, kind: CertificateKind, name: &str) -> Result<Vec<(String, Vec<u8>)>, String> {
+        Err(format!("there is no folder of trust stores to look for \"{name}\" of type \"{}\"", kind.word()))
+    }
 }
 
 /// Files below a folder.
 #[derive(Clone, Debug, Default)]
 pub struct FolderMaterial {
     base: Option<PathBuf>,
+    trust_stores: Option<PathBuf>,
 }
 
 impl FolderMaterial {
     /// Relative paths start at `base`; without one they are an error.
     pub fn new(base: Option<PathBuf>) -> Self {
-        Self { base }
+        Self { base, trust_stores: None }
+    }
+
+    /// Takes trust stores of the Notary Project from below this folder: `x509/TYPE/NAME/` each.
+    #[must_use]
+    pub fn trust_stores(self, folder: Option<PathBuf>) -> Self {
+        Self { trust_stores: folder, ..self }
     }
 }
 
@@ -49,6 +66,12 @@ impl MaterialSource for FolderMaterial {
             }
         };
         read_file(&path)
+    }
+
+    fn trust_store(&self, kind: CertificateKind, name: &str) -> Result<Vec<(String, Vec<u8>)>, String> {
+        let folder = self.trust_stores.as_deref();
+        let folder = folder.ok_or_else(|| format!("no folder of trust stores is known, so there is no \"{name}\" to trust"))?;
+        trust_store::files(folder, kind, name)
     }
 }
 
@@ -140,61 +163,79 @@ struct Material<'a> {
     keys: &'a Resolved,
 }
 
-fn read(anchor: &AnchorDocument, pointer: &str, source: &Material<'_>) -> Result<Anchor, PolicyError> {
+fn read(anchor: &AnchorDocument, pointer: &str, material: &Material<'_>) -> Result<Anchor, PolicyError> {
     match anchor {
         AnchorDocument::PublicKey(key) => {
-            let from = Origins { kind: "publicKey", inline: ("pem", &key.pem), file: &key.file, reference: Some(&key.reference) };
-            let pem = from.read(pointer, source)?;
+            let pem =
+                material.read(&Origin::of(pointer, "publicKey", &[("pem", &key.pem), ("file", &key.file), ("ref", &key.reference)])?)?;
             key.sha256.as_deref().map(|pin| check_pin(pin, &pem, pointer)).transpose()?;
             Ok(Anchor::PublicKey(AnchorKey { pem, hash: key.hash, unpinned: key.insecure_unpinned }))
         }
         AnchorDocument::X509(certificates) => {
-            let from = Origins { kind: "x509", inline: ("pem", &certificates.pem), file: &certificates.file, reference: None };
-            Ok(Anchor::X509(AnchorCertificates { bytes: from.read(pointer, source)?, kind: certificates.kind }))
+            let CertificatesDocument { pem, file, trust_store, kind } = certificates;
+            let origin = Origin::of(pointer, "x509", &[("pem", pem), ("file", file), ("trustStore", trust_store)])?;
+            let bytes = match origin.field {
+                "trustStore" => material.trust_store(*kind, origin.text).map_err(|message| origin.invalid(message))?,
+                _ => material.read(&origin)?,
+            };
+            Ok(Anchor::X509(AnchorCertificates { bytes, kind: *kind }))
         }
         AnchorDocument::TrustedRoot(root) => {
-            let from = Origins { kind: "trustedRoot", inline: ("json", &root.json), file: &root.file, reference: None };
-            Ok(Anchor::TrustedRoot(AnchorRoot { json: from.read(pointer, source)?, dated: None }))
+            let json = material.read(&Origin::of(pointer, "trustedRoot", &[("json", &root.json), ("file", &root.file)])?)?;
+            Ok(Anchor::TrustedRoot(AnchorRoot { json, dated: None }))
         }
     }
 }
 
+/// The one field by which an anchor says its bytes.
+struct Origin<'a> {
+    pointer: String,
+    field: &'static str,
+    text: &'a str,
+}
+
+impl<'a> Origin<'a> {
+    fn of(pointer: &str, kind: &str, fields: &[(&'static str, &'a Option<String>)]) -> Result<Self, PolicyError> {
+        let mut given = fields.iter().filter_map(|(field, text)| Some((*field, text.as_deref()?)));
+        if let (Some((field, text)), None) = (given.next(), given.next()) {
+            return Ok(Self { pointer: format!("{pointer}/{kind}/{field}"), field, text });
+        }
+        let names: Vec<String> = fields.iter().map(|(field, _)| format!("`{field}`")).collect();
+        let (last, others) = names.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+        let message = format!("`{kind}` has exactly one of {} and {last}", others.join(", "));
+        Err(PolicyError::invalid(format!("{pointer}/{kind}"), message))
+    }
+
+    fn invalid(&self, message: String) -> PolicyError {
+        PolicyError::invalid(self.pointer.as_str(), message)
+    }
+}
+
 impl Material<'_> {
+    fn read(&self, origin: &Origin<'_>) -> Result<Vec<u8>, PolicyError> {
+        match origin.field {
+            "file" => self.source.file(origin.text).map_err(|message| origin.invalid(message)),
+            "ref" => self.key(origin.text).map_err(|error| {
+                let refused = PolicyError::new(error.code, origin.pointer.as_str(), error.message);
+                error.hint.into_iter().fold(refused, PolicyError::with_hint)
+            }),
+            _ => Ok(origin.text.as_bytes().to_vec()),
+        }
+    }
+
     fn key(&self, text: &str) -> Result<Vec<u8>, KeyResolverError> {
         let reference = KeyReference::parse(text).map_err(KeyResolverError::invalid)?;
         let nobody = || Err(KeyResolverError::invalid(format!("nobody was asked for `{reference}`")));
         self.keys.get(&reference).cloned().unwrap_or_else(nobody)
     }
-}
 
-/// The ways in which an anchor may say its bytes; exactly one is used.
-struct Origins<'a> {
-    kind: &'static str,
-    inline: (&'static str, &'a Option<String>),
-    file: &'a Option<String>,
-    /// Only for anchors that may be referred to.
-    reference: Option<&'a Option<String>>,
-}
-
-impl Origins<'_> {
-    fn read(&self, pointer: &str, material: &Material<'_>) -> Result<Vec<u8>, PolicyError> {
-        let Self { kind, inline: (inline, text), file, reference } = self;
-        let at = |field: &str| {
-            let pointer = format!("{pointer}/{kind}/{field}");
-            move |message: String| PolicyError::new(Code::PolicyInvalid, pointer, message)
-        };
-        match (text, file, reference.and_then(Option::as_ref)) {
-            (Some(text), None, None) => Ok(text.clone().into_bytes()),
-            (None, Some(file), None) => material.source.file(file).map_err(at("file")),
-            (None, None, Some(reference)) => material.key(reference).map_err(|error| {
-                let refused = PolicyError::new(error.code, format!("{pointer}/{kind}/ref"), error.message);
-                error.hint.into_iter().fold(refused, PolicyError::with_hint)
-            }),
-            _ => {
-                let third = if reference.is_some() { " and `ref`" } else { "" };
-                let join = if reference.is_some() { "`, `file`" } else { "` and `file`" };
-                Err(PolicyError::invalid(format!("{pointer}/{kind}"), format!("`{kind}` has exactly one of `{inline}{join}{third}")))
-            }
+    /// All certificates of a trust store, DER after DER, whatever form its files have.
+    fn trust_store(&self, kind: CertificateKind, name: &str) -> Result<Vec<u8>, String> {
+        let mut all = Vec::new();
+        for (file, bytes) in self.source.trust_store(kind, name)? {
+            let certificates = Certificate::all_from_file(&bytes).map_err(|error| format!("`{file}` holds no certificates: {error}"))?;
+            certificates.iter().for_each(|certificate| all.extend_from_slice(certificate.der()));
         }
+        Ok(all)
     }
 }

@@ -89,6 +89,25 @@ pub enum PolicyError {
     UnknownMember { path: String },
 }
 
+impl PolicyError {
+    /// The name of the statement that the error is about, where it is about one that has a name.
+    #[must_use]
+    pub fn statement(&self) -> Option<&str> {
+        match self {
+            Self::DuplicateName { statement, .. }
+            | Self::SignatureVerification { statement, .. }
+            | Self::SkipWithTrust { statement, .. }
+            | Self::TrustMissing { statement, .. }
+            | Self::Identity { statement, .. }
+            | Self::NoScopes { statement }
+            | Self::WildcardScopeBesideOthers { statement }
+            | Self::GlobalScopeSkips { statement } => Some(statement),
+            Self::TrustStore { error, .. } => Some(error.statement()),
+            _ => None,
+        }
+    }
+}
+
 /// What is wrong with `signatureVerification`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -142,6 +161,14 @@ pub enum StoreReferenceError {
         "trust policy statement \"{statement}\" uses an unsupported trust store name \"{}\" in trust store value \"{value}\". Named store name needs to follow [a-zA-Z0-9_.-]+ format", error.name
     )]
     Name { statement: String, value: String, error: StoreNameError },
+}
+
+impl StoreReferenceError {
+    fn statement(&self) -> &str {
+        match self {
+            Self::Malformed { statement, .. } | Self::Type { statement, .. } | Self::Name { statement, .. } => statement,
+        }
+    }
 }
 
 /// What is wrong with a trusted identity.

@@ -65,7 +65,7 @@ pub enum AnchorDocument {
     TrustedRoot(TrustedRootDocument),
 }
 
-/// Certificates, by exactly one of `pem` and `file`.
+/// Certificates, by exactly one of `pem`, `file` and `trustStore`.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CertificatesDocument {
@@ -76,6 +76,9 @@ pub struct CertificatesDocument {
     /// A file with the certificates, PEM or DER; a relative path starts at the policy's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// A named trust store of the Notary Project: all certificates in `x509/TYPE/NAME` below the folder of trust stores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_store: Option<String>,
     /// What the certificates vouch for.
     #[serde(rename = "type")]
     pub kind: CertificateKind,
