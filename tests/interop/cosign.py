@@ -10,11 +10,9 @@ was compared at all.
 
 import argparse
 import fnmatch
-import json
 import os
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -32,6 +30,7 @@ from registry import DockerRegistry, ReferrersRegistry, digest_of
 from signing import SIGNATURE_LAYER_TYPE, encoded, run, sign_with_openssl
 from timestamping import TimestampAuthority
 from uploading import stored
+from verimage import Verimage
 from workshop import SIGNING_KEYS, UNSUPPORTED_KEYS, Workshop, cosign_lines, make_keys
 
 REGISTRIES = {
@@ -57,35 +56,6 @@ ORDERED_ATTACKS = ("attack-bundle-too-many-referrers",)
 
 # Annotations that the question about an attack demands, by the end of its name.
 DEMANDS = {"annotation-number": "replicas=3", "annotation-of-other-subject": "team=core"}
-
-
-@dataclass(frozen=True)
-class Verimage:
-    """The binary under test."""
-
-    executable: str
-    directory: Path
-
-    def ask(self, reference, arguments, environment, digest):
-        """Verifies and checks that an allowed image is the one that was asked for."""
-        command = [self.executable, "verify", reference, *arguments, "--format", "json"]
-        finished = run(command, self.directory, environment)
-        status = finished.returncode
-        if status == 2 and finished.stderr.startswith(b"error: key-unsupported"):
-            return Answer(False, status)
-        if status not in (0, 1, 3):
-            return Answer(False, status, f"exit {status}: {finished.stderr.decode(errors='replace').strip()[-200:]}")
-        if status == 0 and named_digest(finished.stdout) != digest:
-            return Answer(True, status, f"does not name the digest {digest}")
-        return Answer(status == 0, status)
-
-
-def named_digest(output):
-    """The digest that a verdict names, if the output is a verdict."""
-    try:
-        return json.loads(output)["digest"]
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 class Suite:

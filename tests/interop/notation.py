@@ -54,22 +54,36 @@ class Notation:
         command = [self.executable, "sign", *words, *key, *arguments, reference]
         run_or_fail(command, self.directory, self.environment)
 
-    def trust(self, stores, identities, verification):
+    @property
+    def trust_policy(self):
+        """The file that `trust` writes."""
+        return self.configuration / "trustpolicy.json"
+
+    @property
+    def trust_stores(self):
+        """The folder that `trust` fills."""
+        return self.configuration / "truststore"
+
+    def trust(self, stores, identities, verification, scopes=("*",)):
         """Replaces trust stores and trust policy; stores are files by type and name."""
-        shutil.rmtree(self.configuration / "truststore", ignore_errors=True)
+        shutil.rmtree(self.trust_stores, ignore_errors=True)
         for (kind, name), file in stores.items():
-            folder = self.configuration / "truststore" / "x509" / kind / name
+            folder = self.trust_stores / "x509" / kind / name
             folder.mkdir(parents=True)
             shutil.copy(file, folder)
         statement = {
             "name": "demo",
-            "registryScopes": ["*"],
+            "registryScopes": list(scopes),
             "signatureVerification": verification,
             "trustStores": [f"{kind}:{name}" for kind, name in stores],
             "trustedIdentities": identities,
         }
         document = {"version": "1.0", "trustPolicies": [statement]}
-        (self.configuration / "trustpolicy.json").write_text(json.dumps(document))
+        self.trust_policy.write_text(json.dumps(document))
+
+    def judge(self, reference, *arguments):
+        """The finished `notation verify` of an image in a registry without TLS, whatever its outcome."""
+        return run([self.executable, "verify", "--insecure-registry", *arguments, reference], self.directory, self.environment)
 
     def judge_layout(self, layout, digest, *arguments):
         """The finished `notation verify` of an image in an OCI layout, whatever its outcome."""

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use verimage::registry::{RegistryConfig, RegistryStore};
-use verimage::{Decision, Digest, FolderMaterial, PolicyLoader, Verdict, Verimage};
+use verimage::{Decision, Digest, FolderMaterial, Policy, PolicyLoader, Verdict, Verimage};
 
 /// Signed by one key, in the store `tag`; asked by digest: the signature manifest and its payload. By tag: one more to
 /// resolve.
@@ -143,6 +143,51 @@ fn a_signature_and_an_attestation_share_the_list() {
     assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 2 + 2 * 2), "{requests:?}");
 }
 
+/// Below the referrers tag: the question for referrers, the tag, then manifest and envelope.
+#[test]
+fn one_notation_signature_costs_two_requests_beside_the_list() {
+    let Some(world) = World::start(&[("demo/jws", "jws-rsa2048"), ("demo/cose", "cose-p256"), ("demo/plain", "unsigned")]) else { return };
+    for (image, layout) in [("demo/jws", "jws-rsa2048"), ("demo/cose", "cose-p256")] {
+        let digest = world.digest(layout);
+        let (verdict, requests) = world.verify(&format!("{image}@{digest}"), &notation());
+        assert_eq!(
+            (verdict.decision, verdict.digest.as_deref(), requests.len()),
+            (Decision::Allow, Some(digest.as_str()), 4),
+            "{requests:?}"
+        );
+        let (verdict, requests) = world.verify(&format!("{image}:v1"), &notation());
+        assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 5), "{requests:?}");
+    }
+    let (verdict, requests) = world.verify(&format!("demo/plain@{}", world.digest("unsigned")), &notation());
+    assert_eq!((verdict.code.as_deref(), requests.len()), (Some("signature-not-found"), 2), "{requests:?}");
+}
+
+/// Through the Referrers API: the list, then manifest and envelope; and one more to resolve a tag.
+#[test]
+fn the_referrers_api_costs_one_request() {
+    let Some(world) = World::start_with_referrers(&[("demo/jws", "jws-rsa2048"), ("demo/twice", "twice-jws")]) else { return };
+    let digest = world.digest("jws-rsa2048");
+    let (verdict, requests) = world.verify(&format!("demo/jws@{digest}"), &notation());
+    assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 1 + 2), "{requests:?}");
+    let (verdict, requests) = world.verify("demo/jws:v1", &notation());
+    assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 1 + 1 + 2), "{requests:?}");
+    let (verdict, requests) = world.verify(&format!("demo/twice@{}", world.digest("twice-jws")), &notation());
+    assert_eq!((verdict.decision, requests.len()), (Decision::Allow, 1 + 2 * 2), "{requests:?}");
+}
+
+/// What the same engine has learned of a registry is not asked again: the second image costs no question for referrers.
+#[test]
+fn a_registry_without_referrers_is_remembered() {
+    let Some(world) = World::start(&[("demo/jws", "jws-rsa2048"), ("demo/cose", "cose-p256")]) else { return };
+    let policy = PolicyLoader::new().load_text(&notation(), "test", &FolderMaterial::new(None)).unwrap();
+    let store = RegistryStore::new(RegistryConfig::default()).unwrap();
+    let engine = Verimage::builder().registry(Arc::new(store)).build().unwrap();
+    let (first, requests) = world.ask(&engine, &format!("demo/jws@{}", world.digest("jws-rsa2048")), &policy);
+    assert_eq!((first.decision, requests.len()), (Decision::Allow, 4), "{requests:?}");
+    let (second, requests) = world.ask(&engine, &format!("demo/cose@{}", world.digest("cose-p256")), &policy);
+    assert_eq!((second.decision, requests.len()), (Decision::Allow, 3), "{requests:?}");
+}
+
 /// Only the tags of cosign 1 and 2.
 const TAGS: &str = ", format: simpleSigning";
 
@@ -152,8 +197,21 @@ fn fixtures() -> PathBuf {
 
 /// A layout of one of the fixture folders.
 fn layout(name: &str) -> PathBuf {
-    let own = fixtures().join("layouts").join(name);
-    if own.exists() { own } else { certificate_fixtures().join("layouts").join(name) }
+    let folders = [fixtures(), certificate_fixtures(), notation_fixtures()];
+    folders.map(|folder| folder.join("layouts").join(name)).into_iter().find(|layout| layout.exists()).unwrap()
+}
+
+fn notation_fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/notation")
+}
+
+/// A policy for anybody below the root of the fixtures.
+fn notation() -> String {
+    let file = notation_fixtures().join("certificates/root.pem");
+    format!(
+        "apiVersion: verimage/v1\nkind: ImagePolicy\ntrust: {{ acme: {{ x509: {{ file: {}, type: ca }} }} }}\nrules:\n- name: demo\n  images: [\"**/**\"]\n  require: {{ notation: {{ stores: [acme], identities: [\"*\"] }} }}\n",
+        file.display()
+    )
 }
 
 fn certificate_fixtures() -> PathBuf {
@@ -197,6 +255,14 @@ impl Drop for World {
 
 impl World {
     fn start(images: &[(&str, &str)]) -> Option<Self> {
+        Self::start_behind(images, Referrers::Absent)
+    }
+
+    fn start_with_referrers(images: &[(&str, &str)]) -> Option<Self> {
+        Self::start_behind(images, Referrers::FromTag)
+    }
+
+    fn start_behind(images: &[(&str, &str)], referrers: Referrers) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         for (repository, name) in images {
             fill(folder.path(), repository, &layout(name));
@@ -218,18 +284,21 @@ impl World {
             return None;
         };
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let proxy = start_proxy(port, requests.clone());
+        let proxy = start_proxy(port, referrers, requests.clone());
         Some(Self { registry, proxy, requests, _folder: folder })
     }
 
     /// A new engine each time, so that nothing is remembered; returns the verdict and the request lines.
     fn verify(&self, image: &str, policy: &str) -> (Verdict, Vec<String>) {
         let policy = PolicyLoader::new().load_text(policy, "test", &FolderMaterial::new(None)).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let store = RegistryStore::new(RegistryConfig::default()).unwrap();
-        let engine = Verimage::builder().registry(Arc::new(store)).build().unwrap();
+        self.ask(&Verimage::builder().registry(Arc::new(store)).build().unwrap(), image, &policy)
+    }
+
+    fn ask(&self, engine: &Verimage, image: &str, policy: &Policy) -> (Verdict, Vec<String>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         self.requests.lock().unwrap().clear();
-        let verdict = runtime.block_on(engine.verify(&format!("{}/{image}", self.proxy), &policy)).unwrap();
+        let verdict = runtime.block_on(engine.verify(&format!("{}/{image}", self.proxy), policy)).unwrap();
         let requests = self.requests.lock().unwrap().clone();
         (verdict, requests)
     }
@@ -280,20 +349,28 @@ fn write(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
+/// Whether the proxy has a Referrers API; docker-registry has none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Referrers {
+    Absent,
+    /// It gives what stands below the referrers tag.
+    FromTag,
+}
+
 /// Passes bytes both ways and writes down every request line; waits for the registry behind it to answer.
-fn start_proxy(port: u16, requests: Arc<Mutex<Vec<String>>>) -> String {
+fn start_proxy(port: u16, referrers: Referrers, requests: Arc<Mutex<Vec<String>>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
             let requests = requests.clone();
-            thread::spawn(move || serve(client, port, &requests));
+            thread::spawn(move || serve(client, port, referrers, &requests));
         }
     });
     address
 }
 
-fn serve(client: TcpStream, port: u16, requests: &Mutex<Vec<String>>) {
+fn serve(client: TcpStream, port: u16, referrers: Referrers, requests: &Mutex<Vec<String>>) {
     let connect = |_| TcpStream::connect(("127.0.0.1", port)).map_err(|_| thread::sleep(Duration::from_millis(20))).ok();
     let Some(server) = (0..1000).find_map(connect) else { return };
     let (mut back, mut front) = (server.try_clone().unwrap(), client.try_clone().unwrap());
@@ -301,16 +378,19 @@ fn serve(client: TcpStream, port: u16, requests: &Mutex<Vec<String>>) {
         let _ = std::io::copy(&mut back, &mut front);
         let _ = front.shutdown(Shutdown::Both);
     });
-    count(client, server, requests);
+    count(client, server, referrers, requests);
 }
 
 /// Requests of a verifier have no body, so every line is a head line and an empty one ends a request.
-fn count(client: TcpStream, mut server: TcpStream, requests: &Mutex<Vec<String>>) {
+fn count(client: TcpStream, mut server: TcpStream, referrers: Referrers, requests: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(client);
     let (mut line, mut first) = (String::new(), true);
     while reader.read_line(&mut line).is_ok_and(|length| length > 0) {
         if first {
             requests.lock().unwrap().push(line.trim_end().to_owned());
+            if referrers == Referrers::FromTag {
+                line = below_referrers_tag(&line);
+            }
         }
         first = line == "\r\n";
         if server.write_all(line.as_bytes()).is_err() {
@@ -319,4 +399,11 @@ fn count(client: TcpStream, mut server: TcpStream, requests: &Mutex<Vec<String>>
         line.clear();
     }
     let _ = server.shutdown(Shutdown::Write);
+}
+
+/// A question for referrers as one for the tag that stands for them.
+fn below_referrers_tag(line: &str) -> String {
+    let Some((before, after)) = line.split_once("/referrers/") else { return line.to_owned() };
+    let digest = after.split(['?', ' ']).next().unwrap();
+    format!("{before}/manifests/{} HTTP/1.1\r\n", digest.replacen(':', "-", 1))
 }

@@ -4,7 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/env.sh
 export VERIMAGE="${CARGO_TARGET_DIR:-$PWD/target}/debug/verimage"
-python3 tests/interop/cosign.py "$@" | { grep -E "FAIL|SKIPPED|passed" || true; }
+for suite in cosign notation_live; do
+    python3 "tests/interop/$suite.py" "$@" | { grep -E "FAIL|SKIPPED|passed" || true; }
+done
 if [ -n "${NOTATION:-}" ] || [ "${1:-}" = --require ]; then
     python3 tests/fixtures/notation/check.py
 else

@@ -217,6 +217,7 @@ fn located(document: &Document, mut error: PolicyError) -> PolicyError {
 }
 
 /// The document as a native policy.
+#[cfg_attr(not(feature = "notation"), allow(unused_variables))]
 fn import(document: &Document, text: &str) -> Result<Imported, PolicyError> {
     match PolicyFormat::detect(document.value()) {
         Some(PolicyFormat::Native) => native(document).map(Imported::from),
