@@ -1,4 +1,6 @@
-//! Scenarios from the fixtures: a session with every answer at hand, and the raw signature check in it.
+//! Scenarios from fixtures: a session with every answer at hand, and the raw signature checks in it.
+
+mod recorder;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,41 +8,60 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use verimage::{CryptoSet, Decision, Digest, ImageRef, Limits, Policy, PolicyLoader};
 use verimage_core::{Answer, Blob, Context, Progress, Session, StoreError, Timestamp, Want, What};
-use verimage_crypto::{Algorithm, PublicKey, VerifyingKey};
+use verimage_crypto::{Algorithm, PublicKey};
+
+/// One signature check, whose key is already loaded.
+pub(crate) type Check = Box<dyn Fn() -> bool + Send>;
 
 /// One image with its signature, read into memory.
-#[derive(Debug)]
 pub struct Scenario {
     policy: Policy,
     image: ImageRef,
     layout: PathBuf,
+    at: Timestamp,
     answers: Vec<Answer>,
-    key: VerifyingKey,
-    algorithm: Algorithm,
-    payload: Vec<u8>,
-    signature: Vec<u8>,
+    checks: Vec<Check>,
 }
 
 impl Scenario {
-    /// The fixture `name`, signed by the key of the same name, judged with `crypto`.
-    pub fn load(name: &str, algorithm: Algorithm, crypto: CryptoSet) -> Self {
+    /// The fixture `name` of cosign, signed by the key of the same name, judged with `crypto`.
+    pub fn cosign(name: &str, algorithm: Algorithm, crypto: CryptoSet) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/cosign");
         let layout = root.join("layouts").join(name);
         let pem = fs::read(root.join("keys").join(format!("{name}.pub"))).expect("the key of the fixture");
-        let policy =
-            PolicyLoader::with_crypto(crypto).load(&root.join("cases").join(name).join("policy.yaml")).expect("the policy of the fixture");
-        let digest = entry(&layout, |name| name == "v1");
-        let image = ImageRef::parse(&format!("registry.example/demo/app@{digest}")).expect("a reference");
-        let (payload, signature) = signed_payload(&layout);
         let key = crypto.load(&PublicKey::from_pem(&pem).expect("a public key")).expect("a usable key");
-        let mut scenario = Self { policy, image, layout, answers: Vec::new(), key, algorithm, payload, signature };
+        let (payload, signature) = signed_payload(&layout);
+        let mut scenario = Self::new(layout, &root.join("cases").join(name), crypto);
+        scenario.checks = vec![Box::new(move || key.verify(algorithm, &payload, &signature).is_ok())];
+        scenario
+    }
+
+    /// The fixture `name` of the Notary Project's signatures, of the tests or of the benches.
+    pub fn notation(name: &str, crypto: CryptoSet) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (own, tests) = (folder.join("fixtures").join(name), folder.join("../tests/fixtures/notation"));
+        let (layout, policy) =
+            if own.exists() { (own.join("layout"), own) } else { (tests.join("layouts").join(name), tests.join("cases").join(name)) };
+        let recorder = recorder::Recorder::over(crypto);
+        let recorded = Self::new(layout.clone(), &policy, recorder.set());
+        recorder.take();
+        assert_eq!(recorded.verify(), Decision::Allow);
+        Self { checks: recorder.take(), ..Self::new(layout, &policy, crypto) }
+    }
+
+    fn new(layout: PathBuf, policy: &Path, crypto: CryptoSet) -> Self {
+        let policy = PolicyLoader::with_crypto(crypto).load(&policy.join("policy.yaml")).expect("the policy of the fixture");
+        let digest = entry(&layout, |name| name == "v1").expect("the image");
+        let image = ImageRef::parse(&format!("registry.example/demo/app@{digest}")).expect("a reference");
+        let at = "2030-01-01T00:00:00Z".parse().expect("a time");
+        let mut scenario = Self { policy, image, layout, at, answers: Vec::new(), checks: Vec::new() };
         scenario.record();
         scenario
     }
 
     fn record(&mut self) {
         let limits = Limits::default();
-        let context = Context::new(Timestamp::UNIX_EPOCH, &limits);
+        let context = Context::new(self.at, &limits);
         let mut session = Session::new(&self.policy, self.image.clone(), None);
         loop {
             let wants = match session.step(&context) {
@@ -57,16 +78,18 @@ impl Scenario {
     fn fetch(&self, want: &Want) -> Result<Vec<Blob>, StoreError> {
         let digest = match &want.what {
             What::ManifestByTag(tag) => entry(&self.layout, |name| name == tag.as_str()),
-            What::Blob(digest) => digest.to_string(),
-            _ => return Err(StoreError::not_found("not in the fixture")),
+            What::Referrers { subject, .. } => entry(&self.layout, |name| name == subject.to_string().replace(':', "-")),
+            What::Manifest(digest) | What::Blob(digest) => Some(digest.to_string()),
+            _ => None,
         };
+        let digest = digest.ok_or_else(|| StoreError::not_found("not in the fixture"))?;
         Ok(vec![Blob::new(blob(&self.layout, &digest))])
     }
 
-    /// The whole verification: session, manifest, payload, signature, verdict.
+    /// The whole verification: session, manifests, envelope, certificates, signatures, verdict.
     pub fn verify(&self) -> Decision {
         let limits = Limits::default();
-        let context = Context::new(Timestamp::UNIX_EPOCH, &limits);
+        let context = Context::new(self.at, &limits);
         let mut session = Session::new(&self.policy, self.image.clone(), None);
         loop {
             match session.step(&context) {
@@ -79,17 +102,22 @@ impl Scenario {
         }
     }
 
-    /// The one signature check that it rests on, with the same crypto set and the key already read.
-    pub fn check_signature(&self) -> bool {
-        self.key.verify(self.algorithm, &self.payload, &self.signature).is_ok()
+    /// The signature checks that it rests on, with the same crypto set and the keys already loaded.
+    pub fn check_signatures(&self) -> bool {
+        self.checks.iter().all(|check| check())
+    }
+
+    /// How many signature checks that is.
+    pub fn signatures(&self) -> usize {
+        self.checks.len()
     }
 }
 
-fn entry(layout: &Path, wanted: impl Fn(&str) -> bool) -> String {
+fn entry(layout: &Path, wanted: impl Fn(&str) -> bool) -> Option<String> {
     let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).expect("an index")).expect("JSON");
     let entries = index["manifests"].as_array().expect("manifests");
     let found = entries.iter().find(|entry| entry["annotations"]["org.opencontainers.image.ref.name"].as_str().is_some_and(&wanted));
-    found.and_then(|entry| entry["digest"].as_str()).expect("the entry").to_owned()
+    found.and_then(|entry| entry["digest"].as_str()).map(str::to_owned)
 }
 
 fn blob(layout: &Path, digest: &str) -> Vec<u8> {
@@ -99,7 +127,8 @@ fn blob(layout: &Path, digest: &str) -> Vec<u8> {
 
 fn signed_payload(layout: &Path) -> (Vec<u8>, Vec<u8>) {
     use base64::Engine as _;
-    let manifest: Value = serde_json::from_slice(&blob(layout, &entry(layout, |name| name.ends_with(".sig")))).expect("JSON");
+    let signatures = entry(layout, |name| name.ends_with(".sig")).expect("signatures");
+    let manifest: Value = serde_json::from_slice(&blob(layout, &signatures)).expect("JSON");
     let layer = &manifest["layers"][0];
     let text = layer["annotations"]["dev.cosignproject.cosign/signature"].as_str().expect("a signature");
     let signature = base64::engine::general_purpose::STANDARD.decode(text).expect("base64");
