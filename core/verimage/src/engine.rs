@@ -282,7 +282,7 @@ impl Builder {
 #[cfg(feature = "revocation")]
 #[allow(clippy::unnecessary_wraps, reason = "without the feature there is none")]
 fn machine_web(allow_private: Vec<String>) -> Option<Arc<dyn SignatureStore>> {
-    Some(Arc::new(crate::web::WebStore::new(allow_private)))
+    Some(Arc::new(crate::kept::Kept::new(crate::web::WebStore::new(allow_private))))
 }
 
 #[cfg(not(feature = "revocation"))]

@@ -3,6 +3,8 @@
 mod drive;
 mod engine;
 mod error;
+#[cfg(feature = "revocation")]
+mod kept;
 pub mod keys;
 mod load;
 mod material;

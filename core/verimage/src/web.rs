@@ -1,7 +1,7 @@
 //! Web addresses as a store: what certificates and policies point to, such as revocation lists and OCSP responders.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
@@ -19,43 +19,68 @@ const MAX_REDIRECTS: usize = 3;
 
 /// Asks web addresses. What remote data names is asked only in public networks, unless its host is listed; link-local and
 /// metadata addresses never. No credentials are ever sent.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct WebStore {
-    allow_private: Arc<[String]>,
+    allow_private: Vec<String>,
+    named: Clients,
+    public: Clients,
 }
 
-impl WebStore {
-    /// Hosts, as `name` or `name:port`, that remote data may name although they are private.
-    pub(crate) fn new(allow_private: Vec<String>) -> Self {
-        Self { allow_private: allow_private.into() }
+/// The clients for one reach: connections are reused, and the trust stores are read once, when TLS is first spoken.
+#[derive(Debug)]
+struct Clients {
+    reach: Reach,
+    plain: OnceLock<Client>,
+    tls: OnceLock<Client>,
+}
+
+impl Clients {
+    fn new(reach: Reach) -> Self {
+        Self { reach, plain: OnceLock::new(), tls: OnceLock::new() }
     }
 
-    fn reach(&self, url: &Url, origin: Origin) -> Reach {
-        let host = url.host_str().unwrap_or_default();
-        let with_port = url.port().map(|port| format!("{host}:{port}"));
-        let listed = self.allow_private.iter().any(|known| known == host || Some(known) == with_port.as_ref());
-        if listed || origin == Origin::Policy { Reach::Named } else { Reach::From(Neighbourhood::Public) }
-    }
-
-    async fn send(&self, url: &Url, question: &Question<'_>) -> Result<Response, StoreError> {
-        let reach = self.reach(url, question.origin);
-        if !matches!(url.scheme(), "http" | "https") || !reach.admits_literal(url) {
-            return Err(StoreError::unavailable(format!("{}: this address is not asked", place(url))));
+    fn client(&self, url: &Url) -> Result<&Client, reqwest::Error> {
+        let is_plain = url.scheme() == "http";
+        let kept = if is_plain { &self.plain } else { &self.tls };
+        if let Some(client) = kept.get() {
+            return Ok(client);
         }
-        let failed = |error: reqwest::Error| StoreError::unavailable(format!("{}: {}", place(url), root_cause(&error)));
-        let mut builder = Client::builder()
+        let builder = Client::builder()
             .user_agent(concat!("verimage/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .no_proxy()
-            .dns_resolver(Arc::new(Guard::new(reach)));
-        if url.scheme() == "http" {
-            // Without TLS no trust store need be read.
-            builder = builder.tls_certs_only([]);
+            .dns_resolver(Arc::new(Guard::new(self.reach)));
+        // Without TLS no trust store need be read.
+        let client = if is_plain { builder.tls_certs_only([]) } else { builder }.build()?;
+        Ok(kept.get_or_init(|| client))
+    }
+}
+
+impl WebStore {
+    /// Hosts, as `name` or `name:port`, that remote data may name although they are private.
+    pub(crate) fn new(allow_private: Vec<String>) -> Self {
+        let [named, public] = [Reach::Named, Reach::From(Neighbourhood::Public)].map(Clients::new);
+        Self { allow_private, named, public }
+    }
+
+    fn clients(&self, url: &Url, origin: Origin) -> &Clients {
+        let host = url.host_str().unwrap_or_default();
+        let with_port = url.port().map(|port| format!("{host}:{port}"));
+        let listed = self.allow_private.iter().any(|known| known == host || Some(known) == with_port.as_ref());
+        if listed || origin == Origin::Policy { &self.named } else { &self.public }
+    }
+
+    async fn send(&self, url: &Url, question: &Question<'_>) -> Result<Response, StoreError> {
+        let clients = self.clients(url, question.origin);
+        let refused = || StoreError::unavailable(format!("{}: this address is not asked", place(url)));
+        if !matches!(url.scheme(), "http" | "https") || !clients.reach.admits_literal(url) {
+            return Err(refused());
         }
-        let client = builder.build().map_err(failed)?;
+        let failed = |error: reqwest::Error| StoreError::unavailable(format!("{}: {}", place(url), root_cause(&error)));
+        let client = clients.client(url).map_err(failed)?;
         let request = match question.method {
             HttpMethod::Post => client.post(url.clone()).body(question.body.to_vec()),
             _ => client.get(url.clone()),
@@ -63,7 +88,7 @@ impl WebStore {
         let request = question.content_type.iter().fold(request.header(ACCEPT, "*/*"), |request, kind| request.header(CONTENT_TYPE, *kind));
         let answer = request.send().await.map_err(failed)?;
         match answer.remote_addr().as_ref().map(SocketAddr::ip).map(Neighbourhood::of) {
-            Some(peer) if !reach.admits(peer) => Err(StoreError::unavailable(format!("{}: this address is not asked", place(url)))),
+            Some(peer) if !clients.reach.admits(peer) => Err(refused()),
             _ => Ok(answer),
         }
     }

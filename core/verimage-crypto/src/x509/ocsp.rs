@@ -155,6 +155,12 @@ impl OcspResponse {
         Ok(found)
     }
 
+    /// When more will be known about the first of its certificates, in seconds since 1970; nothing if one of them does not say.
+    #[must_use]
+    pub fn next_update(&self) -> Option<i64> {
+        self.responses.iter().map(|response| response.next_update).min().flatten()
+    }
+
     /// Certificates that came with the answer. They may be anything.
     #[must_use]
     pub fn certificates(&self) -> &[Certificate] {
