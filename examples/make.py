@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Signs what the examples show, with the real cosign and with openssl.
+"""Signs what the examples show, with the real cosign and notation and with openssl.
 
     . tests/tools/env.sh && python3 examples/make.py
 
@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE.parent / "tests" / "interop"))
 import images
 from authority import Office, certificate_words, chain
 from layouts import pull
+from notation import Notation
 from registry import DockerRegistry
 from signing import Cosign, encoded, make_key, sign_with_openssl
 
@@ -33,6 +34,7 @@ class Example:
         self.folder = HERE / name
         self.registry = registry
         self.cosign = Cosign("v2", os.environ["COSIGN2"], directory)
+        self.notation = Notation(os.environ["NOTATION"], Path(directory) / name)
         shutil.rmtree(self.folder / "registry", ignore_errors=True)
 
     def address(self, repository):
@@ -65,26 +67,32 @@ def make_signature_repository(registry, directory):
 
 
 def make_certificates(registry, directory):
-    """Signatures by openssl: one that leaves no certificate, one with it and its chain; and one image not signed."""
+    """Signatures by openssl: for cosign without and with the certificate and its chain, for notation; and one image not
+    signed."""
     example = Example("notation-and-cosign-x509", registry, directory)
     office = Office(directory)
     root = office.authority("root", "/O=Demo/CN=Demo Root")
     issuing = office.authority("issuing", "/O=Demo/CN=Demo Issuing", root, path_length=0)
-    signer = office.signer("signer", issuing, "email:release@demo.example", subject="/O=Demo/CN=Demo Release", kind="rsa3072")
+    signer = office.signer("signer", issuing, "email:release@demo.example", subject="/O=Demo/CN=Demo Release", kind="rsa4096")
     repository = "172.19.0.3/net-monitor"
     for tag, words in (("signed", []), ("with-certificate", certificate_words(signer, issuing, root)), ("unsigned", None)):
         reference = example.push(repository, tag)
         if words is not None:
             payload = example.cosign.payload(reference)
             example.cosign.attach(payload, encoded(sign_with_openssl(signer.key, payload)), reference, *words)
+    example.notation.sign([signer, issuing, root], example.push(repository, "notation"), external=True)
     example.keep(repository)
     (example.folder / "authority.pem").write_text(chain(issuing, root))
+    store = example.folder / "truststore" / "x509" / "ca" / "demo"
+    store.mkdir(parents=True, exist_ok=True)
+    shutil.copy(root.file, store / "root.pem")
     shutil.copy(signer.file, example.folder / "signer.pem")
 
 
 def main():
-    if not os.environ.get("DOCKER_REGISTRY") or not os.environ.get("COSIGN2"):
-        sys.exit("a registry or cosign is missing: run tests/tools/install.sh, source tests/tools/env.sh")
+    absent = [name for name in ("DOCKER_REGISTRY", "COSIGN2", "NOTATION") if not os.environ.get(name)]
+    if absent:
+        sys.exit(f"{' and '.join(absent)} missing: run tests/tools/install.sh, source tests/tools/env.sh")
     with tempfile.TemporaryDirectory(prefix="verimage-examples-") as directory:
         with DockerRegistry("docker-registry", os.environ["DOCKER_REGISTRY"]) as registry:
             make_signature_repository(registry, directory)

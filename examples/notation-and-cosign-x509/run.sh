@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Signatures that openssl made with the key of a certificate, attached to images in a registry without TLS.
+# Signatures that openssl made with the key of a certificate, attached to images in a registry without TLS, for cosign and for
+# notation.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ../lib.sh
@@ -27,3 +28,14 @@ show 1 verimage verify "$image:with-certificate" --certificate-chain authority.p
 
 echo "# What the bare signature says: the host in its payload is not the one that is asked, which nobody demanded."
 show 0 verimage inspect "$image:signed"
+
+echo "# For notation, openssl signed with RSASSA-PSS and SHA-512. The trust policy and the trust stores are notation's own."
+show 0 verimage verify "$image:notation" --policy trustpolicy.json --trust-store truststore
+show 1 verimage verify "$image:unsigned" --policy trustpolicy.json --trust-store truststore
+show 0 verimage verify "$image:notation" --notation-ca authority.pem
+show 1 verimage verify "$image:notation" --notation-ca authority.pem --trusted-identity "x509.subject: C=DE, ST=BE, O=Demo"
+
+echo "# Either kind of signature."
+show 0 verimage verify "$image:notation" --policy either.yaml
+show 0 verimage verify "$image:with-certificate" --policy either.yaml
+show 1 verimage verify "$image:unsigned" --policy either.yaml

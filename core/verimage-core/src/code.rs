@@ -61,7 +61,7 @@ macro_rules! codes {
 }
 
 codes! {
-    SignatureNotFound "signature-not-found" Deny 10 "No signature was found where the policy looks." "Sign the image, or name the place of its signatures under `stores`.";
+    SignatureNotFound "signature-not-found" Deny 10 "No signature was found where the policy looks." "Sign the image; if its signatures are in another place, name that place in the policy.";
     AttestationNotFound "attestation-not-found" Deny 12 "No attestation of the demanded type and signer was found." "Attest the image with this predicate type, or name the place of its attestations under `stores`.";
     KeyUnsupported "key-unsupported" Deny 20 "The key or its algorithm is not one that this scheme uses." "Use a key type that the scheme's page lists.";
     PayloadMalformed "payload-malformed" Deny 25 "A signature, its envelope or its payload is not well formed." "Sign again with a current tool; the detail names what is wrong.";
