@@ -2,7 +2,6 @@
 //! policy specification, "Trust Store").
 
 use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +20,8 @@ pub(crate) fn of_user() -> Option<PathBuf> {
     absolute("NOTATION_CONFIG").or(config).map(|folder| folder.join("truststore"))
 }
 
-/// The certificate files of one trust store with their names, in the order of the names. Nothing is followed out of the
-/// folder: neither the store nor a certificate may be a link.
+/// The certificate files of one trust store with their names, in the order of the names. Folders in it are passed over, as the
+/// specification has it. Nothing is followed out of it: neither the store nor a certificate may be a link.
 pub(crate) fn files(folder: &Path, kind: CertificateKind, name: &str) -> Result<Vec<(String, Vec<u8>)>, String> {
     let (store, kind) = (folder.join("x509").join(kind.word()).join(checked(name)?), kind.word());
     let facts = fs::symlink_metadata(&store).map_err(|error| match error.kind() {
@@ -34,17 +33,15 @@ pub(crate) fn files(folder: &Path, kind: CertificateKind, name: &str) -> Result<
     if !facts.is_dir() {
         return Err(format!("the trust store `{}` is not a regular directory (symlinks are not supported)", store.display()));
     }
-    let mut names = entries(&store)?;
-    names.sort();
-    let files = names.into_iter().map(|entry| {
-        let path = store.join(&entry);
-        let is_file = fs::symlink_metadata(&path).is_ok_and(|facts| facts.is_file());
-        if !is_file {
-            return Err(format!("`{}` is not a regular file (directories or symlinks are not supported)", path.display()));
+    let mut files = Vec::new();
+    for path in entries(&store)? {
+        let facts = fs::symlink_metadata(&path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+        match facts.file_type() {
+            found if found.is_file() => files.push((path.display().to_string(), read_file(&path)?)),
+            found if found.is_dir() => {}
+            _ => return Err(format!("`{}` is not a regular file (symlinks are not supported)", path.display())),
         }
-        Ok((path.display().to_string(), read_file(&path)?))
-    });
-    let files = files.collect::<Result<Vec<_>, _>>()?;
+    }
     if files.is_empty() {
         return Err(format!("no x509 certificates were found in trust store \"{name}\" of type \"{kind}\", `{}`", store.display()));
     }
@@ -60,9 +57,14 @@ fn checked(name: &str) -> Result<&str, String> {
     Ok(name)
 }
 
-fn entries(store: &Path) -> Result<Vec<OsString>, String> {
+/// Everything in a store, in the order of the names.
+fn entries(store: &Path) -> Result<Vec<PathBuf>, String> {
     let unreadable = |error: std::io::Error| format!("`{}` cannot be read: {error}", store.display());
     let entries = fs::read_dir(store).map_err(unreadable)?.take(MAX_FILES + 1);
-    let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-    if names.len() > MAX_FILES { Err(format!("`{}` has more than {MAX_FILES} files", store.display())) } else { Ok(names) }
+    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    if paths.len() > MAX_FILES {
+        return Err(format!("`{}` has more than {MAX_FILES} files", store.display()));
+    }
+    paths.sort();
+    Ok(paths)
 }

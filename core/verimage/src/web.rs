@@ -153,3 +153,6 @@ async fn read(answer: Response, url: &Url, max_bytes: u64) -> Result<Vec<Blob>, 
 fn place(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,16 +75,24 @@ fn a_store_that_is_not_there_or_empty_is_refused() {
 }
 
 #[test]
-fn links_and_folders_are_refused() {
+fn links_are_refused() {
     let stores = Stores::new();
     symlink(certificate("other-root"), stores.acme().join("other.pem")).unwrap();
     assert!(stores.refusal().contains("other.pem` is not a regular file"));
     fs::remove_file(stores.acme().join("other.pem")).unwrap();
-    fs::create_dir(stores.acme().join("deeper")).unwrap();
-    assert!(stores.refusal().contains("deeper` is not a regular file"));
     fs::rename(stores.acme(), stores.0.path().join("elsewhere")).unwrap();
     symlink(stores.0.path().join("elsewhere"), stores.acme()).unwrap();
     assert!(stores.refusal().contains("is not a regular directory"));
+}
+
+/// The reference refuses them; the specification passes over them, and what is in them is not trusted.
+#[test]
+fn folders_in_a_store_are_passed_over() {
+    let (stores, plain) = (Stores::new(), Stores::new());
+    fs::create_dir(stores.acme().join("deeper")).unwrap();
+    fs::copy(certificate("other-root"), stores.acme().join("deeper/other.pem")).unwrap();
+    let [stores, plain] = [stores, plain].map(|stores| stores.load(TRUST_POLICY).unwrap().material_digest().clone());
+    assert_eq!(stores, plain);
 }
 
 #[test]
