@@ -46,6 +46,8 @@ fn commands_say_what_their_snapshots_say() {
         "allow-trust-policy-skip" "verify oci:tests/fixtures/cosign/layouts/unsigned:v1 --as registry.example/scratch:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore";
         "allow-trust-policy-audit" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as quay.io/demo/app:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore --at 2030-01-01T00:00:00Z --format json";
 
+        "allow-trust-policy-lax" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as quay.io/demo/app:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore --at 2030-01-01T00:00:00Z";
+
         // Denied, each for its reason.
         "deny-trust-policy-unsigned" "verify oci:tests/fixtures/cosign/layouts/unsigned:v1 --as registry.example/demo/app:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore";
         "deny-unsigned" "verify oci:tests/fixtures/cosign/layouts/unsigned:v1 --as registry.example/demo/app:v1 --policy tests/fixtures/cosign/cases/unsigned/policy.yaml";

@@ -77,8 +77,10 @@ fn decision(decision: Decision) -> &'static str {
 fn signers(page: &mut Page, verdict: &Verdict) {
     let passed = verdict.reports.iter().filter(|report| report.outcome == ReportOutcome::Pass);
     let (mut signers, mut times) = (BTreeSet::new(), BTreeSet::new());
+    let trusts = |pointer: &str| verdict.leaves.iter().any(|leaf| leaf.requirement == pointer && leaf.trusted);
     for report in passed {
-        signers.extend(report.signer.as_deref());
+        let doubt = if trusts(&report.requirement) { "" } else { " (not verified in full)" };
+        signers.extend(report.signer.as_ref().map(|signer| format!("{signer}{doubt}")));
         times.extend(report.signed_at.iter().map(|at| format!("{} ({})", at.time, at.source)));
     }
     signers.iter().for_each(|signer| page.field("signer", signer));

@@ -60,7 +60,7 @@ pub(crate) fn judge(
         mode: deciding.map_or(Mode::Enforce, |judged| judged.mode),
         rule: deciding.and_then(|judged| judged.rule).map(|rule| rule.name.clone()),
         code: failure.as_ref().map(|failure| failure.code.to_string()),
-        message: message(image, deciding),
+        message: message(image, deciding, &leaves),
         hint: failure.as_ref().map(|failure| failure.code.remedy().to_owned()),
         at: context.now.to_string(),
         policy: VerdictPolicy { source: policy.source.to_string(), digest: policy.digest.to_string() },
@@ -168,14 +168,20 @@ fn deciding<'a, 'b>(judged: &'b [Judged<'a>]) -> Option<&'b Judged<'a>> {
     judged.iter().rev().max_by_key(|judged| key(judged))
 }
 
-fn message(image: &ImageRef, deciding: Option<&Judged<'_>>) -> String {
+fn message(image: &ImageRef, deciding: Option<&Judged<'_>>, leaves: &[&Leaf]) -> String {
     let Some(judged) = deciding else { return format!("{image} is denied") };
     let rule = judged.rule.map_or_else(String::new, |rule| format!(" by rule `{}`", rule.name));
     let detail = judged.failure.as_ref().map(|failure| format!(": {}", failure.detail)).unwrap_or_default();
     match judged.decision {
         Decision::Allow => {
             let by: Vec<_> = judged.signers.iter().collect::<BTreeSet<_>>().into_iter().map(String::as_str).collect();
-            let proof = if by.is_empty() { ", without a signature".to_owned() } else { format!(", signed by {}", by.join(", ")) };
+            let lax =
+                leaves.iter().any(|leaf| leaf.decision() == Some(Decision::Allow) && !leaf.evidence().any(|evidence| evidence.trusted));
+            let proof = match (by.is_empty(), lax) {
+                (true, _) => ", without a signature".to_owned(),
+                (false, false) => format!(", signed by {}", by.join(", ")),
+                (false, true) => format!(", at a lax level: the signature by {} was not verified in full", by.join(", ")),
+            };
             format!("{image} is allowed{rule}{proof}")
         }
         Decision::Deny => format!("{image} is denied{rule}{detail}"),
