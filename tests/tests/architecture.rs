@@ -7,15 +7,16 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace that it may use. Downward only; never backend to backend.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("verimage-core", &[]),
     ("verimage-crypto", &[]),
     ("verimage-import", &["verimage-core"]),
+    ("verimage-transport", &["verimage-core"]),
     ("notation-rs", &["verimage-crypto"]),
     ("verimage-cosign", &["verimage-core", "verimage-crypto"]),
     ("verimage-layout", &["verimage-core"]),
     ("verimage-notation", &["verimage-core", "verimage-crypto", "verimage-import", "notation-rs"]),
-    ("verimage-registry", &["verimage-core"]),
+    ("verimage-registry", &["verimage-core", "verimage-transport"]),
     (
         "verimage",
         &[
@@ -26,6 +27,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "verimage-layout",
             "verimage-notation",
             "verimage-registry",
+            "verimage-transport",
         ],
     ),
     ("verimage-cli", &["verimage"]),

@@ -1,17 +1,25 @@
 //! Referrers: the API of distribution specification 1.1 with its pages, and the fallback tag where there is no such API.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LINK};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 use verimage_core::{Blob, Digest, StoreError, StoreErrorKind, Tag};
+use verimage_transport::{Call, Reply, is_error_document, lock, too_large};
 
-use crate::client::{Call, Client, Reply};
-use crate::failure;
 use crate::link::next_link;
+use crate::store::{RegistryStore, body_of_tag};
 
 /// Pages of one list.
 const MAX_PAGES: usize = 64;
+/// More hosts than this are forgotten together: they come from image names, which others may choose.
+const MAX_HOSTS: usize = 1024;
+/// How long a host is taken not to have the API. Registries are upgraded, processes live long.
+const MEMORY: Duration = Duration::from_secs(3600);
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
 /// What came of asking the API.
@@ -22,7 +30,25 @@ enum FromApi {
     NoAnswer,
 }
 
-impl Client {
+/// Hosts without the API, and since when that is known.
+#[derive(Debug, Default)]
+pub(crate) struct Lacking(Mutex<HashMap<String, Instant>>);
+
+impl Lacking {
+    fn knows(&self, host: &str) -> bool {
+        lock(&self.0).get(host).is_some_and(|seen| seen.elapsed() < MEMORY)
+    }
+
+    fn remember(&self, host: &str) {
+        let mut hosts = lock(&self.0);
+        if hosts.len() >= MAX_HOSTS {
+            hosts.clear();
+        }
+        hosts.insert(host.to_owned(), Instant::now());
+    }
+}
+
+impl RegistryStore {
     /// Brings the list as image indexes, one blob a page. No list at all is an empty answer.
     pub(crate) async fn referrers(
         &self,
@@ -31,8 +57,7 @@ impl Client {
         artifact_type: Option<&str>,
         max_bytes: u64,
     ) -> Result<Vec<Blob>, StoreError> {
-        let host = self.hosts.of(&call.endpoint.host);
-        let from_api = match host.lacks_referrers() {
+        let from_api = match self.lacking.knows(&call.endpoint.host) {
             true => FromApi::NoAnswer,
             false => self.first_page(call, subject, artifact_type).await?,
         };
@@ -40,8 +65,8 @@ impl Client {
             return self.pages(call, first, max_bytes).await;
         }
         let tag = Tag::of_digest(subject, "", "").map_err(|error| StoreError::unavailable(error.to_string()))?;
-        match self.get(call, &format!("manifests/{tag}")).await?.good().await {
-            Ok(reply) => Ok(vec![Blob::new(reply.body_of_tag(max_bytes).await?)]),
+        match self.client.get(call, &format!("manifests/{tag}")).await?.good().await {
+            Ok(reply) => Ok(vec![Blob::new(body_of_tag(reply, max_bytes).await?)]),
             Err(error) if error.kind == StoreErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
@@ -53,7 +78,7 @@ impl Client {
             resource.push_str("?artifactType=");
             resource.extend(byte_serialize(artifact_type.as_bytes()));
         }
-        let reply = self.get(call, &resource).await?;
+        let reply = self.client.get(call, &resource).await?;
         let (status, redirected) = (reply.status(), reply.is_redirected());
         if status == StatusCode::OK && is_index(reply.headers()) {
             return Ok(FromApi::Page(reply));
@@ -64,8 +89,8 @@ impl Client {
             StatusCode::NOT_FOUND => {
                 // Distribution specification, "Listing Referrers": 404 means that the API is not there. But a registry that
                 // writes errors as the specification has them may mean this repository only, or this moment.
-                if !failure::is_error_document(&body) {
-                    self.hosts.of(&call.endpoint.host).remember_lack_of_referrers();
+                if !is_error_document(&body) {
+                    self.lacking.remember(&call.endpoint.host);
                 }
                 Ok(FromApi::NoAnswer)
             }
@@ -91,9 +116,9 @@ impl Client {
                 return Err(StoreError::new(StoreErrorKind::TooLarge, detail));
             }
             if read >= max_bytes {
-                return Err(too_large(call, max_bytes));
+                return Err(too_many_bytes(call, max_bytes));
             }
-            reply = self.ask(call, &url).await?.good().await.map_err(incomplete)?;
+            reply = self.client.ask(call, &url).await?.good().await.map_err(incomplete)?;
             if !is_index(reply.headers()) {
                 return Err(StoreError::unavailable(format!("{}: a page of referrers is no image index", call.endpoint.name())));
             }
@@ -107,11 +132,11 @@ fn incomplete(error: StoreError) -> StoreError {
 }
 
 fn of_all_pages(error: StoreError, call: Call<'_>, max_bytes: u64) -> StoreError {
-    if error.kind == StoreErrorKind::TooLarge { too_large(call, max_bytes) } else { error }
+    if error.kind == StoreErrorKind::TooLarge { too_many_bytes(call, max_bytes) } else { error }
 }
 
-fn too_large(call: Call<'_>, max_bytes: u64) -> StoreError {
-    failure::too_large(&call.endpoint.name(), max_bytes)
+fn too_many_bytes(call: Call<'_>, max_bytes: u64) -> StoreError {
+    too_large(&call.endpoint.name(), max_bytes)
 }
 
 fn is_index(headers: &HeaderMap) -> bool {

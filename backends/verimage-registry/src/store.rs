@@ -1,21 +1,14 @@
 //! The store: from a want to bytes.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use verimage_core::{
-    Blob, Bytes, Digest, ImageRef, Place, Repository, SignatureStore, StoreError, StoreErrorKind, Tag, Want, What, async_trait,
-};
+use verimage_core::{Blob, Bytes, Digest, ImageRef, Place, Repository, SignatureStore, StoreError, Tag, Want, What, async_trait};
+use verimage_transport::{By, Call, Client, ConfigError, Endpoint, Flights, Patience, Registries, RegistryConfig, Reply};
 
-use crate::client::{Call, Client, Reply};
-use crate::config::{ConfigError, RegistryConfig};
-use crate::flight::Flights;
-use crate::registries::{By, Endpoint, Registries};
-
-/// No fetch takes longer, whatever the caller says: a clock cannot count to any number of days.
-const LONGEST_FETCH: Duration = Duration::from_secs(86400);
+use crate::referrers::Lacking;
 
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
@@ -27,11 +20,11 @@ const CONTENT_DIGEST: &str = "docker-content-digest";
 /// A store keeps connections and tokens, so one store serves many verifications; it keeps no manifest. Equal wants that are
 /// under way at the same time are fetched once.
 pub struct RegistryStore {
-    client: Client,
+    pub(crate) client: Client,
+    pub(crate) lacking: Lacking,
     registries: Registries,
     flights: Flights<(ImageRef, Want), Result<Vec<Blob>, StoreError>>,
-    timeout: Duration,
-    deadline: Option<Instant>,
+    patience: Patience,
 }
 
 /// A want that a registry can answer.
@@ -55,10 +48,10 @@ impl RegistryStore {
     pub fn new(config: RegistryConfig) -> Result<Self, ConfigError> {
         Ok(Self {
             client: Client::new(&config)?,
+            lacking: Lacking::default(),
             registries: Registries::new(&config)?,
             flights: Flights::default(),
-            timeout: config.timeout,
-            deadline: config.deadline,
+            patience: config.patience(),
         })
     }
 
@@ -113,13 +106,13 @@ impl RegistryStore {
         let get = async |call, resource: String| self.client.get(call, &resource).await?.good().await;
         let bytes = match question {
             Question::Referrers { subject, artifact_type } => {
-                return self.client.referrers(manifests, subject, *artifact_type, max_bytes).await;
+                return self.referrers(manifests, subject, *artifact_type, max_bytes).await;
             }
-            Question::Tag(tag) => get(manifests, format!("manifests/{tag}")).await?.body_of_tag(max_bytes).await?,
-            Question::Manifest(digest) => get(manifests, format!("manifests/{digest}")).await?.body_of(digest, max_bytes).await?,
+            Question::Tag(tag) => body_of_tag(get(manifests, format!("manifests/{tag}")).await?, max_bytes).await?,
+            Question::Manifest(digest) => body_of(get(manifests, format!("manifests/{digest}")).await?, digest, max_bytes).await?,
             Question::Blob(digest) => {
                 let call = Call { accept: ANY_TYPE, ..manifests };
-                get(call, format!("blobs/{digest}")).await?.body_of(digest, max_bytes).await?
+                body_of(get(call, format!("blobs/{digest}")).await?, digest, max_bytes).await?
             }
         };
         Ok(vec![Blob::new(bytes)])
@@ -129,12 +122,9 @@ impl RegistryStore {
 #[async_trait]
 impl SignatureStore for RegistryStore {
     async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
-        let now = Instant::now();
-        let own = now.checked_add(self.timeout.min(LONGEST_FETCH)).unwrap_or(now);
-        let deadline = self.deadline.map_or(own, |deadline| deadline.min(own));
-        let flight = self.flights.join((image.clone(), want.clone()), || self.answer(image, want, deadline));
-        let late = |_| StoreError::new(StoreErrorKind::DeadlineExceeded, format!("{}: no answer in time", want.describe(image)));
-        tokio::time::timeout_at(deadline.into(), flight).await.map_err(late)?
+        let ends = self.patience.ends();
+        let flight = self.flights.join((image.clone(), want.clone()), || self.answer(image, want, ends));
+        Patience::within(ends, flight, || want.describe(image)).await
     }
 }
 
@@ -143,7 +133,7 @@ impl fmt::Debug for RegistryStore {
         formatter
             .debug_struct("RegistryStore")
             .field("registries", &self.registries)
-            .field("timeout", &self.timeout)
+            .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
 }
@@ -196,24 +186,22 @@ fn read<'a>(image: &'a ImageRef, want: &'a Want) -> Option<(Repository, Question
     Some((repository, question))
 }
 
-impl Reply {
-    /// Reads what was asked for by digest, and hashes it again.
-    async fn body_of(self, digest: &Digest, max_bytes: u64) -> Result<Bytes, StoreError> {
-        let place = self.place();
-        let bytes = self.body(max_bytes).await?;
-        if digest.matches(&bytes) {
-            Ok(bytes)
-        } else {
-            Err(StoreError::unavailable(format!("{place}: digest mismatch: what came is not {digest}")))
-        }
+/// Reads what was asked for by digest, and hashes it again.
+async fn body_of(reply: Reply, digest: &Digest, max_bytes: u64) -> Result<Bytes, StoreError> {
+    let place = reply.place();
+    let bytes = reply.body(max_bytes).await?;
+    if digest.matches(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(StoreError::unavailable(format!("{place}: digest mismatch: what came is not {digest}")))
     }
+}
 
-    /// Reads what was asked for by tag. A header that names another digest than the body's is a lie or an accident.
-    pub(crate) async fn body_of_tag(self, max_bytes: u64) -> Result<Bytes, StoreError> {
-        let announced = self.headers().get(CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok());
-        match announced {
-            Some(digest) => self.body_of(&digest, max_bytes).await,
-            None => self.body(max_bytes).await,
-        }
+/// Reads what was asked for by tag. A header that names another digest than the body's is a lie or an accident.
+pub(crate) async fn body_of_tag(reply: Reply, max_bytes: u64) -> Result<Bytes, StoreError> {
+    let announced = reply.headers().get(CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok());
+    match announced {
+        Some(digest) => body_of(reply, &digest, max_bytes).await,
+        None => reply.body(max_bytes).await,
     }
 }

@@ -8,7 +8,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use verimage_core::{Blob, HttpMethod, ImageRef, Origin, SignatureStore, StoreError, StoreErrorKind, Want, What, async_trait};
-use verimage_registry::{Guard, Neighbourhood, Reach};
+use verimage_transport::{Guard, Neighbourhood, Reach};
 
 use crate::transfer::{self, Unread, root_cause};
 

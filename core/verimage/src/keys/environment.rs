@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use verimage_core::async_trait;
 #[cfg(feature = "remote-keys")]
-use verimage_registry::Proxy;
+use verimage_transport::Proxy;
 
 #[cfg(feature = "remote-keys")]
 use crate::keys::{GitLabKeys, HttpsKeys, KubernetesKeys};

@@ -6,7 +6,7 @@ use reqwest::Url;
 use reqwest::header::HeaderName;
 use serde::Deserialize;
 use verimage_core::{Code, async_trait};
-use verimage_registry::Proxy;
+use verimage_transport::Proxy;
 
 use crate::keys::http::{Http, has_user, secret};
 use crate::keys::{KeyReference, KeyResolver, KeyResolverError};

@@ -8,7 +8,7 @@ use reqwest::header::{ACCEPT, HeaderName, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity, Response, StatusCode, Url};
 use verimage_core::Code;
-use verimage_registry::{Guard, Neighbourhood, Proxy, Reach};
+use verimage_transport::{Guard, Neighbourhood, Proxy, Reach};
 
 use crate::keys::{KeyResolverError, MAX_KEY_BYTES, too_large};
 use crate::transfer::{self, Unread, root_cause};

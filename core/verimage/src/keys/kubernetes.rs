@@ -13,7 +13,7 @@ use reqwest::header::AUTHORIZATION;
 use reqwest::{Certificate, Identity, Url};
 use serde::Deserialize;
 use verimage_core::{Code, async_trait};
-use verimage_registry::Proxy;
+use verimage_transport::Proxy;
 
 use crate::keys::http::{Http, secret};
 use crate::keys::kubeconfig;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use reqwest::Url;
 use verimage_core::async_trait;
-use verimage_registry::Proxy;
+use verimage_transport::Proxy;
 
 use crate::keys::http::{Http, has_user};
 use crate::keys::{KeyReference, KeyResolver, KeyResolverError};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, NoProxy, Response, StatusCode, Url};
 use verimage_core::Code;
-use verimage_registry::Proxy;
+use verimage_transport::Proxy;
 
 use crate::transfer::{self, Unread, root_cause};
 use crate::trust::TrustError;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::Url;
 use verimage_core::Code;
-use verimage_registry::Proxy;
+use verimage_transport::Proxy;
 
 use crate::trust::client::{Client, Versions};
 use crate::trust::http::HttpMirror;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
@@ -12,8 +11,6 @@ use crate::flight::lock;
 
 /// More hosts than this are forgotten together: they come from image names, which others may choose.
 const MAX_HOSTS: usize = 1024;
-/// How long a host is taken not to have the referrers API. Registries are upgraded, processes live long.
-const REFERRERS_MEMORY: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
 pub(crate) struct Hosts {
@@ -40,18 +37,12 @@ impl Hosts {
 pub(crate) struct Host {
     permits: Arc<Semaphore>,
     speaks_tls: OnceLock<bool>,
-    without_referrers: Mutex<Option<Instant>>,
     certificate_directory: OnceLock<Option<PathBuf>>,
 }
 
 impl Host {
     fn new(requests: usize) -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(requests)),
-            speaks_tls: OnceLock::new(),
-            without_referrers: Mutex::default(),
-            certificate_directory: OnceLock::new(),
-        }
+        Self { permits: Arc::new(Semaphore::new(requests)), speaks_tls: OnceLock::new(), certificate_directory: OnceLock::new() }
     }
 
     /// Waits until one more request may go to this host. The semaphore is never closed, so there always is a permit.
@@ -67,14 +58,6 @@ impl Host {
     pub(crate) fn remember_tls(&self, speaks_tls: bool) {
         // Whoever was first is right.
         let _ = self.speaks_tls.set(speaks_tls);
-    }
-
-    pub(crate) fn lacks_referrers(&self) -> bool {
-        lock(&self.without_referrers).is_some_and(|seen| seen.elapsed() < REFERRERS_MEMORY)
-    }
-
-    pub(crate) fn remember_lack_of_referrers(&self) {
-        *lock(&self.without_referrers) = Some(Instant::now());
     }
 
     pub(crate) fn certificate_directory(&self, find: impl FnOnce() -> Option<PathBuf>) -> Option<PathBuf> {

@@ -41,7 +41,7 @@ pub(crate) fn refused(kind: StoreErrorKind, place: &str, status: StatusCode, bod
 }
 
 /// Whether a body has the form of the distribution specification's errors, whatever it says.
-pub(crate) fn is_error_document(body: &[u8]) -> bool {
+pub fn is_error_document(body: &[u8]) -> bool {
     serde_json::from_slice::<ErrorBody>(body).is_ok()
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn quoted(text: &str, secrets: &[String], limit: usize) -> String {
 }
 
 /// More bytes than the caller wants.
-pub(crate) fn too_large(place: &str, max_bytes: u64) -> StoreError {
+pub fn too_large(place: &str, max_bytes: u64) -> StoreError {
     let StoreError { kind, detail } = StoreError::too_large(max_bytes);
     StoreError::new(kind, format!("{place}: {detail}"))
 }

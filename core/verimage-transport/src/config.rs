@@ -6,9 +6,11 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use verimage_core::{StoreError, StoreErrorKind};
+
 use crate::credentials::Credential;
 
-/// Settings of a [`RegistryStore`](crate::RegistryStore).
+/// How servers are reached: registries, and what else serves repositories by name.
 ///
 /// The default knows no credentials, reads no environment and no file, and speaks https to everything but loopback hosts.
 /// [`from_environment`](Self::from_environment) adds what container tools on this machine use. A setter that names a file
@@ -17,13 +19,13 @@ use crate::credentials::Credential;
 ///
 /// ```
 /// use std::time::Duration;
-/// use verimage_registry::{Credential, RegistryConfig, RegistryStore};
+/// use verimage_transport::{Client, Credential, RegistryConfig};
 ///
 /// let config = RegistryConfig::default()
 ///     .timeout(Duration::from_secs(10))
 ///     .credential("registry.example/team", Credential::basic("reader", "secret"));
-/// let store = RegistryStore::new(config)?;
-/// # Ok::<(), verimage_registry::ConfigError>(())
+/// let client = Client::new(&config)?;
+/// # Ok::<(), verimage_transport::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct RegistryConfig {
@@ -190,6 +192,45 @@ impl RegistryConfig {
     pub fn requests_per_host(mut self, requests: usize) -> Self {
         self.requests_per_host = requests;
         self
+    }
+}
+
+/// When fetches must be over.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    timeout: Duration,
+    deadline: Option<Instant>,
+}
+
+/// No fetch takes longer, whatever the caller says: a clock cannot count to any number of days.
+const LONGEST_FETCH: Duration = Duration::from_secs(86400);
+
+impl RegistryConfig {
+    /// When fetches must be over.
+    pub fn patience(&self) -> Patience {
+        Patience { timeout: self.timeout, deadline: self.deadline }
+    }
+}
+
+impl Patience {
+    /// When a fetch that begins now must be over.
+    pub fn ends(&self) -> Instant {
+        let now = Instant::now();
+        let own = now.checked_add(self.timeout.min(LONGEST_FETCH)).unwrap_or(now);
+        self.deadline.map_or(own, |deadline| deadline.min(own))
+    }
+
+    /// What a fetch gives, or that it was not in time; `what` is asked for, in the words of a container tool.
+    ///
+    /// # Errors
+    /// `DeadlineExceeded`, or what the fetch ends with.
+    pub async fn within<T>(
+        ends: Instant,
+        fetch: impl Future<Output = Result<T, StoreError>>,
+        what: impl FnOnce() -> String,
+    ) -> Result<T, StoreError> {
+        let late = |_| StoreError::new(StoreErrorKind::DeadlineExceeded, format!("{}: no answer in time", what()));
+        tokio::time::timeout_at(ends.into(), fetch).await.map_err(late)?
     }
 }
 

@@ -16,7 +16,10 @@ impl Reply {
     /// Reads the body of a good answer.
     ///
     /// A length that is announced as more than `max_bytes` is refused before a byte of it is read.
-    pub(crate) async fn body(mut self, max_bytes: u64) -> Result<Bytes, StoreError> {
+    ///
+    /// # Errors
+    /// A [`StoreError`] if there are more bytes, or the connection breaks.
+    pub async fn body(mut self, max_bytes: u64) -> Result<Bytes, StoreError> {
         if let Some(encoding) = foreign_encoding(self.headers(), &self.secrets()) {
             return Err(StoreError::unavailable(format!("{}: the answer is encoded as {encoding}, which was not asked for", self.place())));
         }

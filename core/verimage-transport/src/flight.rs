@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 /// The flights under way. Nothing is kept once the last passenger has left.
 #[derive(Debug)]
-pub(crate) struct Flights<K: Eq + Hash + Clone, V: Clone> {
+pub struct Flights<K: Eq + Hash + Clone, V: Clone> {
     cells: Mutex<HashMap<K, Arc<OnceCell<V>>>>,
 }
 
@@ -20,7 +20,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Default for Flights<K, V> {
 
 impl<K: Eq + Hash + Clone, V: Clone> Flights<K, V> {
     /// Joins the flight to `key`, or begins it. If whoever began it gives up, the next one takes over.
-    pub(crate) async fn join<W, F>(&self, key: K, work: W) -> V
+    pub async fn join<W, F>(&self, key: K, work: W) -> V
     where
         W: FnOnce() -> F,
         F: Future<Output = V>,
@@ -48,6 +48,6 @@ impl<K: Eq + Hash + Clone, V: Clone> Drop for Seat<'_, K, V> {
 }
 
 /// Locks; what a panicking thread left behind is as good as before, for every change here is one step.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

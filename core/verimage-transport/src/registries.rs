@@ -18,9 +18,9 @@ pub(crate) const DOCKER_HUB_SERVER: &str = "registry-1.docker.io";
 
 /// A repository on one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     /// The host with its port as names say it, in lower case.
-    pub(crate) host: String,
+    pub host: String,
     pub(crate) path: String,
     pub(crate) transport: Transport,
     /// Whether the server's certificate must be a good one.
@@ -38,7 +38,7 @@ pub(crate) enum Transport {
 
 impl Endpoint {
     /// The repository for messages and for the look-up of credentials.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         format!("{}/{}", self.host, self.path)
     }
 
@@ -53,14 +53,16 @@ impl Endpoint {
 
 /// How a manifest is asked for; some mirrors serve only one of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum By {
+pub enum By {
+    /// By tag.
     Tag,
+    /// By digest, or by a tag that names one.
     Digest,
 }
 
 /// The map from names to servers.
 #[derive(Debug, Default)]
-pub(crate) struct Registries {
+pub struct Registries {
     entries: Vec<Entry>,
     plain_http: Vec<String>,
     tls: Vec<String>,
@@ -113,7 +115,11 @@ enum Pull {
 }
 
 impl Registries {
-    pub(crate) fn new(config: &RegistryConfig) -> Result<Self, ConfigError> {
+    /// The map of these settings.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a file that the settings name cannot be read, or is not what it must be.
+    pub fn new(config: &RegistryConfig) -> Result<Self, ConfigError> {
         let mut registries = Self {
             entries: Vec::new(),
             plain_http: config.plain_http.clone(),
@@ -140,7 +146,7 @@ impl Registries {
     }
 
     /// The servers to ask for `repository`: mirrors in their order, then the place itself.
-    pub(crate) fn endpoints(&self, repository: &Repository, by: By) -> Result<(Vec<Endpoint>, Endpoint), StoreError> {
+    pub fn endpoints(&self, repository: &Repository, by: By) -> Result<(Vec<Endpoint>, Endpoint), StoreError> {
         let name = format!("{}/{}", repository.host().to_ascii_lowercase(), repository.path());
         let Some((length, entry)) = self.entry(&name) else {
             return Ok((Vec::new(), self.endpoint(repository.host(), repository.path(), false)));
@@ -161,6 +167,11 @@ impl Registries {
             location => self.rewritten(location, rest, entry.insecure)?,
         };
         Ok((mirrors, place))
+    }
+
+    /// A server that is no registry, for one repository name; registries.conf does not speak of it.
+    pub fn server(&self, host: &str, path: &str) -> Endpoint {
+        self.endpoint(host, path, false)
     }
 
     /// The entry with the longest prefix that covers a name, the first of several, and how much of the name it covers. What is

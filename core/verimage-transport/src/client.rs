@@ -26,10 +26,10 @@ const MAX_REDIRECTS: usize = 3;
 const MAX_TRIES: usize = 3;
 
 /// Everything that requests share.
-pub(crate) struct Client {
+pub struct Client {
     connections: Connections,
     tokens: Tokens,
-    pub(crate) hosts: Hosts,
+    hosts: Hosts,
     pub(crate) credentials: Credentials,
     pub(crate) credential_realms: Vec<String>,
     allow_private: Vec<String>,
@@ -37,10 +37,13 @@ pub(crate) struct Client {
 
 /// A question to one repository.
 #[derive(Clone, Copy)]
-pub(crate) struct Call<'a> {
-    pub(crate) endpoint: &'a Endpoint,
-    pub(crate) accept: &'static str,
-    pub(crate) deadline: Instant,
+pub struct Call<'a> {
+    /// The repository and its server.
+    pub endpoint: &'a Endpoint,
+    /// The media types that are understood.
+    pub accept: &'static str,
+    /// When the answer must be here.
+    pub deadline: Instant,
 }
 
 /// One request to one URL.
@@ -59,7 +62,7 @@ pub(crate) struct Hop {
 }
 
 /// The head of an answer; the body is still to be read. Holds the host's permit until then.
-pub(crate) struct Reply {
+pub struct Reply {
     pub(crate) response: Response,
     /// Where the registry itself is.
     neighbourhood: Neighbourhood,
@@ -96,33 +99,41 @@ impl Hop {
 }
 
 impl Reply {
-    pub(crate) fn status(&self) -> StatusCode {
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    pub(crate) fn headers(&self) -> &HeaderMap {
+    /// Its header fields.
+    pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
     }
 
-    pub(crate) fn url(&self) -> &Url {
+    /// Where it came from in the end.
+    pub fn url(&self) -> &Url {
         self.response.url()
     }
 
-    pub(crate) fn is_redirected(&self) -> bool {
+    /// Whether it came from another origin than the one that was asked.
+    pub fn is_redirected(&self) -> bool {
         self.redirected
     }
 
-    pub(crate) fn place(&self) -> String {
+    /// Who answered, for messages.
+    pub fn place(&self) -> String {
         if self.redirected { format!("{} (redirected to {})", self.place, authority(self.url())) } else { self.place.clone() }
     }
 
-    /// This answer if it is one, and what its status means if not.
-    pub(crate) async fn good(self) -> Result<Self, StoreError> {
+    /// This answer if it is one.
+    ///
+    /// # Errors
+    /// What its status means, if that is not 200.
+    pub async fn good(self) -> Result<Self, StoreError> {
         if self.status() == StatusCode::OK { Ok(self) } else { Err(self.refusal().await.0) }
     }
 
     /// What a bad status means, and the start of its body.
-    pub(crate) async fn refusal(self) -> (StoreError, Vec<u8>) {
+    pub async fn refusal(self) -> (StoreError, Vec<u8>) {
         let (status, place, secrets, redirected) = (self.status(), self.place(), self.secrets(), self.redirected);
         let authorization = self.authorization.clone();
         let body = self.error_body().await;
@@ -148,7 +159,11 @@ impl Reply {
 }
 
 impl Client {
-    pub(crate) fn new(config: &RegistryConfig) -> Result<Self, ConfigError> {
+    /// A client with these settings.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a file that the settings name cannot be read, or is not what it must be.
+    pub fn new(config: &RegistryConfig) -> Result<Self, ConfigError> {
         Ok(Self {
             connections: Connections::new(config)?,
             tokens: Tokens::default(),
@@ -160,14 +175,17 @@ impl Client {
     }
 
     /// Asks a repository for a resource, in whatever the server speaks.
-    pub(crate) async fn get(&self, call: Call<'_>, resource: &str) -> Result<Reply, StoreError> {
+    ///
+    /// # Errors
+    /// A [`StoreError`] if there is no answer.
+    pub async fn get(&self, call: Call<'_>, resource: &str) -> Result<Reply, StoreError> {
         let endpoint = call.endpoint;
         let host = self.hosts.of(&endpoint.host);
         match (endpoint.transport, host.speaks_tls()) {
-            (Transport::Https, _) | (_, Some(true)) => Ok(self.ask(call, &endpoint.url(true, resource)?).await?),
-            (Transport::Http, _) | (_, Some(false)) => Ok(self.ask(call, &endpoint.url(false, resource)?).await?),
+            (Transport::Https, _) | (_, Some(true)) => self.ask(call, &endpoint.url(true, resource)?).await,
+            (Transport::Http, _) | (_, Some(false)) => self.ask(call, &endpoint.url(false, resource)?).await,
             (Transport::HttpsThenHttp, None) => {
-                let first = self.ask(call, &endpoint.url(true, resource)?).await;
+                let first = self.try_ask(call, &endpoint.url(true, resource)?).await;
                 if !matches!(first, Err(Unanswered { unconnected: true, .. })) {
                     host.remember_tls(true);
                     return Ok(first?);
@@ -180,7 +198,14 @@ impl Client {
     }
 
     /// Asks one URL of a repository, and answers a challenge once.
-    pub(crate) async fn ask(&self, call: Call<'_>, url: &Url) -> Result<Reply, Unanswered> {
+    ///
+    /// # Errors
+    /// A [`StoreError`] if there is no answer.
+    pub async fn ask(&self, call: Call<'_>, url: &Url) -> Result<Reply, StoreError> {
+        Ok(self.try_ask(call, url).await?)
+    }
+
+    async fn try_ask(&self, call: Call<'_>, url: &Url) -> Result<Reply, Unanswered> {
         let scope = Scope::of(url, call.endpoint);
         let known = self.tokens.current(&scope);
         let reply = self.follow(call, url, known.clone()).await?;
