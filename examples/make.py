@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Signs what the examples show, with the real cosign and notation and with openssl.
+"""Signs what the examples show, with the real cosign, notation and notary and with openssl.
 
-    . tests/tools/env.sh && python3 examples/make.py
+    . tests/tools/env.sh && python3 examples/make.py [EXAMPLE...]
+
+Without names all examples are made anew.
 
 The images are stand-ins: each is one layer with one line of text, the same in every run. Keys, certificates and
 signatures are new. Private keys live in a temporary directory that is removed at the end.
@@ -11,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -21,9 +24,31 @@ import images
 from authority import Office, certificate_words, chain
 from layouts import pull
 from notation import Notation
+from notary_tools import Notary, NotaryServer, NotarySigner, notary_tools
 from registry import DockerRegistry
 from signing import Cosign, encoded, make_key, sign_with_openssl
+from trust_data import download
 
+CONNAISSEUR_DEFAULT = """\
+  - name: default
+    type: static
+    approve: false
+"""
+# Its first rule names no validator, which means the one that is called `default`.
+CONNAISSEUR = """\
+application:
+  validators:
+{default}  - name: projectnexus
+    type: notaryv1
+    host: notary.docker.io
+    trustRoots:
+    - name: default
+      key: |
+{key}  policy:
+  - pattern: "*:*"
+  - pattern: "docker.io/projectnexus/*:*"
+    validator: projectnexus
+"""
 SIGNATURES = "registry.gitlab.com/platform/signatures"
 
 
@@ -89,14 +114,58 @@ def make_certificates(registry, directory):
     shutil.copy(signer.file, example.folder / "signer.pem")
 
 
-def main():
+def make_content_trust(executables, directory):
+    """A tag for everybody, a tag that only one person signed; the timestamp is valid as long as the rest."""
+    folder, gun = HERE / "notary-v1", "docker.io/projectnexus/jq"
+    office = Office(directory)
+    channel = office.authority("channel", "/CN=Demo Channel")
+    root, release, alice = (make_key(directory, name, "p256") for name in ("project", "release", "alice"))
+    with NotarySigner(executables["NOTARY_SIGNER"], office, channel) as signer:
+        with NotaryServer(executables["NOTARY_SERVER"], office, signer, "timestamp=26280h") as server:
+            notary = Notary(executables["NOTARY"], Path(directory) / "jq", server.url)
+            notary.init(gun, root)
+            notary.rotate(gun, "snapshot", "-r")
+            for role, key in (("targets/releases", release), ("targets/alice", alice)):
+                notary.delegate(gun, role, key.public)
+                notary.import_key(key)
+            for tag, roles in (("1.7", ("targets/releases", "targets/alice")), ("1.8-rc1", ("targets/alice",))):
+                notary.add(gun, tag, images.single(f"This stands for {gun}:{tag}.\n"), *roles)
+            download(server, gun).write(folder / "trust" / gun)
+    shutil.copy(root.public, folder / "root.pub")
+    key = textwrap.indent(root.public.read_text(), " " * 8)
+    (folder / "connaisseur.yaml").write_text(CONNAISSEUR.format(default=CONNAISSEUR_DEFAULT, key=key))
+    (folder / "connaisseur-as-printed.yaml").write_text(CONNAISSEUR.format(default="", key=key))
+
+
+def make_in_registry(maker, directory):
+    """Makes an example whose signatures are in a registry."""
     absent = [name for name in ("DOCKER_REGISTRY", "COSIGN2", "NOTATION") if not os.environ.get(name)]
     if absent:
-        sys.exit(f"{' and '.join(absent)} missing: run tests/tools/install.sh, source tests/tools/env.sh")
-    with tempfile.TemporaryDirectory(prefix="verimage-examples-") as directory:
-        with DockerRegistry("docker-registry", os.environ["DOCKER_REGISTRY"]) as registry:
-            make_signature_repository(registry, directory)
-            make_certificates(registry, directory)
+        sys.exit(f"missing: {', '.join(absent)}: run tests/tools/install.sh, source tests/tools/env.sh")
+    with DockerRegistry("docker-registry", os.environ["DOCKER_REGISTRY"]) as registry:
+        maker(registry, directory)
+
+
+def make_with_notary(maker, directory):
+    """Makes an example whose signatures are at a notary server."""
+    executables, absent = notary_tools()
+    if absent:
+        sys.exit(f"missing: {', '.join(absent)}: run tests/tools/install.sh, source tests/tools/env.sh")
+    maker(executables, directory)
+
+
+EXAMPLES = {
+    "cosign-signature-repository": (make_in_registry, make_signature_repository),
+    "notation-and-cosign-x509": (make_in_registry, make_certificates),
+    "notary-v1": (make_with_notary, make_content_trust),
+}
+
+
+def main():
+    for name in sys.argv[1:] or EXAMPLES:
+        how, maker = EXAMPLES[name]
+        with tempfile.TemporaryDirectory(prefix="verimage-examples-") as directory:
+            how(maker, directory)
 
 
 if __name__ == "__main__":

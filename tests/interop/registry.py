@@ -77,15 +77,19 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def wait_until_ready(self, seconds=20):
-        """Waits until `/v2/` answers; fails with the server's own words when it ends early."""
+        """Waits until the server answers; fails with the server's own words when it ends early."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                if Repository(self.address, "").request("GET", "/v2/")[0] == 200:
+                if self.is_ready():
                     return
             except OSError:
                 time.sleep(0.05)
         raise RuntimeError(f"{self.name} did not start: {(self.directory / 'log').read_text()}")
+
+    def is_ready(self):
+        """Whether `/v2/` answers."""
+        return Repository(self.address, "").request("GET", "/v2/")[0] == 200
 
     def overwrite(self, digest, content):
         """Changes stored bytes behind the registry's back, as a hostile one could; False when it cannot."""

@@ -10,8 +10,11 @@ COSIGN2="$(verimage_tool cosign-v2.6.5/cosign)"
 COSIGN3="$(verimage_tool cosign-v3.1.3/cosign)"
 REFERRERS_REGISTRY="$(verimage_tool referrers-registry-v0.21.7/referrers-registry)"
 NOTATION="$(verimage_tool notation-v1.3.2/notation)"
+NOTARY="$(command -v notary || true)"
+NOTARY_SERVER="$(verimage_tool notary-0.7.0/notary-server)"
+NOTARY_SIGNER="$(verimage_tool notary-0.7.0/notary-signer)"
 DOCKER_REGISTRY="$(command -v docker-registry || true)"
 SKOPEO="$(command -v skopeo || true)"
-export COSIGN2 COSIGN3 REFERRERS_REGISTRY NOTATION DOCKER_REGISTRY SKOPEO
+export COSIGN2 COSIGN3 REFERRERS_REGISTRY NOTATION NOTARY NOTARY_SERVER NOTARY_SIGNER DOCKER_REGISTRY SKOPEO
 unset -f verimage_tool
 unset verimage_tools

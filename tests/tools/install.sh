@@ -5,7 +5,7 @@
 #   tests/tools/install.sh [--require] [--budget SECONDS] [GROUP...]
 #
 # Groups: registry (docker-registry, skopeo, referrers-registry), pkcs11 (softhsm2), cosign (both lines), notation,
-# all (the default).
+# notary (client, server and signer), all (the default).
 # What cannot be installed is skipped aloud and the exit status is 0; with --require it is 1.
 # No new installation begins when the budget (default 1200 seconds) is used up, and a running one is ended.
 
@@ -25,9 +25,9 @@ while [ $# -gt 0 ]; do
         budget="${2:?--budget needs a number of seconds}"
         shift
         ;;
-    registry | pkcs11 | cosign | notation | all) groups+=("$1") ;;
+    registry | pkcs11 | cosign | notation | notary | all) groups+=("$1") ;;
     *)
-        echo "unknown argument: $1 (groups: registry, pkcs11, cosign, notation, all)" >&2
+        echo "unknown argument: $1 (groups: registry, pkcs11, cosign, notation, notary, all)" >&2
         exit 2
         ;;
     esac
@@ -64,16 +64,20 @@ attempt() {
 # debian COMMAND PACKAGE
 debian() {
     if command -v "$1" >/dev/null; then return; fi
+    debian_package "$2"
+}
+
+debian_package() {
     if ! command -v apt-get >/dev/null || [ "$(id -u)" -ne 0 ]; then
-        skip "$2" "needs apt-get and root"
-        return
+        skip "$1" "needs apt-get and root"
+        return 1
     fi
     if [ -z "${apt_updated:-}" ]; then
         apt_updated=yes
         attempt "package lists" apt-get update -q || return
     fi
     # No service is to be started by the installation.
-    attempt "$2" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-install-recommends "$2"
+    attempt "$1" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-install-recommends "$1"
 }
 
 have_go() {
@@ -106,6 +110,30 @@ notation() {
     attempt "notation $version" env GOFLAGS=-p=2 go build -C "$here/notation" -trimpath -o "$binary" "$package/cmd/notation"
 }
 
+# notary_source DIRECTORY PACKAGE: Debian's packages of Go sources have no commands.
+notary_source() {
+    if [ -d "/usr/share/gocode/src/$1" ]; then return; fi
+    debian_package "$2"
+}
+
+# There is no package of the servers, but one of their sources; they are built as Debian builds, without modules.
+notary_servers() {
+    local package=github.com/theupdateframework/notary version=0.7.0 folder overlay command
+    folder="$tools/notary-$version"
+    if [ -x "$folder/notary-server" ] && [ -x "$folder/notary-signer" ]; then return; fi
+    if ! have_go "notary-server $version"; then return; fi
+    notary_source "$package/cmd/notary-server" golang-github-docker-notary-dev || return
+    notary_source github.com/docker/distribution/registry/auth golang-github-docker-distribution-dev || return
+    mkdir -p "$folder"
+    overlay="$folder/overlay.json"
+    printf '{"Replace":{"/usr/share/gocode/src/%s/cmd/notary-server/lifetimes.go":"%s"}}\n' \
+        "$package" "$here/notary/lifetimes.go" >"$overlay"
+    for command in notary-signer notary-server; do
+        attempt "$command $version" env GO111MODULE=off GOPATH=/usr/share/gocode GOPROXY=off GOFLAGS=-p=2 \
+            go build -trimpath -buildvcs=false -overlay "$overlay" -o "$folder/$command" "$package/cmd/$command" || return
+    done
+}
+
 if wanted registry; then
     debian docker-registry docker-registry
     debian skopeo skopeo
@@ -120,6 +148,10 @@ if wanted cosign; then
 fi
 if wanted notation; then
     notation
+fi
+if wanted notary; then
+    debian notary notary
+    notary_servers
 fi
 
 if [ ${#skipped[@]} -gt 0 ]; then

@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
-# The live suites with the debug build of the command line; arguments go to them. Then the real notation on its fixtures.
+# The live suites with the debug build of the command line; arguments go to them. Then the real notation and the real notary
+# on their fixtures.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/tools/env.sh
 export VERIMAGE="${CARGO_TARGET_DIR:-$PWD/target}/debug/verimage"
-for suite in cosign notation_live; do
+for suite in cosign notation_live notary; do
     python3 "tests/interop/$suite.py" "$@" | { grep -E "FAIL|SKIPPED|passed" || true; }
 done
 if [ -n "${NOTATION:-}" ] || [ "${1:-}" = --require ]; then
     python3 tests/fixtures/notation/check.py
 else
     echo "SKIPPED: NOTATION is not set or empty"
+fi
+if [ -n "${NOTARY:-}" ] || [ "${1:-}" = --require ]; then
+    python3 tests/fixtures/notary-v1/check.py
+else
+    echo "SKIPPED: NOTARY is not set or empty"
 fi
