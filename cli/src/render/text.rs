@@ -112,8 +112,8 @@ fn reason(verdict: &Verdict) -> &str {
 /// A leaf that failed: where it stands in the policy, and what is not said yet.
 fn failed_check(leaf: &LeafVerdict, verdict: &Verdict, reason: &str) -> String {
     let mut text = leaf.requirement.clone();
-    if verdict.digest.as_deref().is_some_and(|digest| digest != leaf.subject) {
-        text.push_str(&format!(" for {}", leaf.subject));
+    if let Some(subject) = leaf.subject.as_ref().filter(|subject| verdict.digest.as_ref().is_some_and(|digest| digest != *subject)) {
+        text.push_str(&format!(" for {subject}"));
     }
     if let Some(code) = leaf.code.as_ref().filter(|code| Some(*code) != verdict.code.as_ref()) {
         text.push_str(&format!(": {code}"));

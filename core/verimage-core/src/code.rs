@@ -73,6 +73,7 @@ codes! {
     SignatureExpired "signature-expired" Deny 36 "The signature has passed the time that its signer set." "Sign again; the signer said that the signature should not count any longer.";
     IdentityMismatch "identity-mismatch" Deny 38 "The certificate names another signer than the policy demands." "Compare the names in the detail with `identities`; patterns match whole names.";
     SubjectMismatch "subject-mismatch" Deny 40 "The signature is sound but names another digest." "Sign the digest that the reference names; a signature of an index does not cover its manifests.";
+    TagDigestMismatch "tag-digest-mismatch" Deny 42 "The signed digest of the tag is not the one that is there, or signers do not agree on it." "Find out who moved the tag; if the registry is right, sign the tag anew.";
     ReferenceMismatch "reference-mismatch" Deny 50 "The signature names another repository or tag than the policy demands." "Sign under the name that is pulled, or relax `reference`.";
     AnnotationMismatch "annotation-mismatch" Deny 52 "A demanded annotation is missing from the signature or has another value." "Sign with the annotation, or change `annotations`.";
     LogMissing "log-missing" Deny 60 "No transparency log entry proves the signature." "Sign with a log entry, or set `transparency: none` if the log is not wanted.";
@@ -85,14 +86,15 @@ codes! {
     AttestationConditionFailed "attestation-condition-failed" Deny 68 "An attestation is sound, but does not say what the policy demands." "The detail names the condition and what was found.";
     PluginRequired "plugin-required" Deny 69 "The signature wants a plugin, or an attribute understood, that is not at hand." "Give the plugin's logic to the library, or sign without it.";
     ThresholdNotMet "threshold-not-met" Deny 70 "Fewer distinct signers than demanded." "Have another signer sign; equal keys count once.";
-    MetadataInvalid "metadata-invalid" Deny 74 "Metadata of the trust root is not well formed, not signed as its root demands, or does not fit together." "Try again; if it stays, do not trust the mirror, and compare with another one.";
-    MetadataExpired "metadata-expired" Deny 75 "Metadata of the trust root is past its expiry." "Check the clock; then find out why the mirror holds old metadata, or name another one.";
-    RollbackDetected "rollback-detected" Deny 76 "The mirror offers older metadata than it did before." "Do not trust the mirror; name another one.";
+    DelegationMissing "delegation-missing" Deny 72 "A signer that the policy demands has no role for the image, or has not signed it." "Have that signer sign the tag, or change `delegations`.";
+    MetadataInvalid "metadata-invalid" Deny 74 "Trust metadata is not well formed, not signed as its root demands, or does not fit together." "Try again; if it stays, do not trust the server that offers it, and compare with another one.";
+    MetadataExpired "metadata-expired" Deny 75 "Trust metadata is past its expiry." "Check the clock; then find out why the server holds old metadata, or have its owner publish anew.";
+    RollbackDetected "rollback-detected" Deny 76 "A server offers older trust metadata than it did before." "Do not trust the server; if its owner began anew on purpose, remove what was kept of it.";
     ImageNotFound "image-not-found" Inconclusive 80 "The image is not at its place." "Check the reference, and that the image was pushed.";
     StoreUnavailable "store-unavailable" Inconclusive 82 "A place could not be reached, or its answer could not be used." "Check the address, the network and the certificates, then try again.";
     StoreRateLimited "store-rate-limited" Inconclusive 83 "A registry asks to come back later." "Wait, or sign in for a higher quota.";
     StoreUnauthorized "store-unauthorized" Inconclusive 84 "A registry refused the credentials, or there were none." "Sign in to the registry, or pass its credentials.";
-    TrustStateUnreadable "trust-state-unreadable" Inconclusive 85 "What was kept of an earlier update of the trust root cannot be read." "Restore the file, or remove it and run `verimage trust update`; removing it forgets which versions were seen.";
+    TrustStateUnreadable "trust-state-unreadable" Inconclusive 85 "What was kept of earlier trust metadata cannot be read." "Restore the file, or remove it; removing it forgets which versions were seen.";
     LimitExceeded "limit-exceeded" Inconclusive 86 "More bytes, signatures or rounds than allowed." "Look at who wrote to the repository; raise the limit only if the size is right.";
     DeadlineExceeded "deadline-exceeded" Inconclusive 87 "The time allowed was over before the answer was known." "Raise the timeout, or look for what is slow.";
     RevocationUnknown "revocation-unknown" Deny 88 "Nobody could say whether a certificate was revoked." "Check that the responders and lists in the certificates can be reached, or relax `revocation`.";

@@ -120,7 +120,7 @@ fn judge_rule<'a>(rule: &'a Rule, image: &ImageRef, resolution: &Resolution, tri
     match (rule.denial(image), resolution, trial) {
         (Some(failure), _, _) => base(Decision::Deny, Some(failure)),
         (None, Resolution::Failed(failure), _) => base(decision_of(failure), Some(failure.clone())),
-        (None, Resolution::Known(_), Some(trial)) => {
+        (None, Resolution::Known(_) | Resolution::Unnamed, Some(trial)) => {
             let result = trial.result(agreed);
             let kind = result.is_index.map(|index| if index { "index" } else { "manifest" }.to_owned());
             Judged {
@@ -233,12 +233,12 @@ fn leaf_verdict(leaf: &Leaf) -> LeafVerdict {
         decision: leaf.decision(),
         code: failure.map(|failure| failure.code.to_string()),
         detail: failure.map(|failure| failure.detail.clone()),
-        subject: leaf.subject.digest().to_string(),
+        subject: leaf.digest.as_ref().map(ToString::to_string),
         searched: leaf
             .asked
             .iter()
             .filter(|want| !matches!(want.what, crate::want::What::Blob(_)))
-            .map(|want| want.describe(leaf.subject.reference()))
+            .map(|want| want.describe(&leaf.reference))
             .collect(),
         trusted: leaf.evidence().any(|evidence| evidence.trusted),
     }
@@ -253,7 +253,7 @@ fn report_verdict(leaf: &Leaf, report: &SignatureReport) -> ReportVerdict {
     ReportVerdict {
         verifier: report.verifier.clone(),
         requirement: leaf.pointer.clone(),
-        source: format!("{}#{}", report.source.describe(leaf.subject.reference()), report.index),
+        source: format!("{}#{}", report.source.describe(&leaf.reference), report.index),
         outcome: if evidence.is_some() { ReportOutcome::Pass } else { ReportOutcome::Fail },
         code: failure.map(|failure| failure.code.to_string()),
         detail: failure.map(|failure| failure.detail.clone()),

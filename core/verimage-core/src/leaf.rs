@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::code::{Code, CodeClass};
 use crate::decision::Decision;
+use crate::digest::Digest;
+use crate::reference::ImageRef;
 use crate::report::{Evidence, Failure, SignatureReport, Signer};
 use crate::verifier::{Check, Context, Step, Subject, Verifier};
 use crate::want::{Answer, StoreErrorKind, Want};
@@ -12,7 +14,9 @@ use crate::want::{Answer, StoreErrorKind, Want};
 pub(crate) struct Leaf {
     pub(crate) pointer: String,
     pub(crate) verifier: Arc<dyn Verifier>,
-    pub(crate) subject: Subject,
+    pub(crate) reference: ImageRef,
+    /// The digest that is judged; unknown while the leaf itself finds it out.
+    pub(crate) digest: Option<Digest>,
     /// Everything that was asked, for "where it looked".
     pub(crate) asked: Vec<Want>,
     all_evidence: bool,
@@ -34,7 +38,8 @@ impl Leaf {
         Self {
             pointer: pointer.to_owned(),
             verifier: verifier.clone(),
-            subject: subject.clone(),
+            reference: subject.reference().clone(),
+            digest: Some(subject.digest().clone()),
             asked: Vec::new(),
             all_evidence,
             check: Some(verifier.begin(subject)),
@@ -43,6 +48,49 @@ impl Leaf {
             store_failure: None,
             result: None,
         }
+    }
+
+    /// A leaf that finds out the digest, or else one that has nothing to begin with.
+    pub(crate) fn by_name(pointer: &str, verifier: &Arc<dyn Verifier>, image: &ImageRef) -> Self {
+        Self {
+            pointer: pointer.to_owned(),
+            verifier: verifier.clone(),
+            reference: image.clone(),
+            digest: None,
+            asked: Vec::new(),
+            all_evidence: false,
+            check: verifier.begin_by_name(image),
+            waiting: Vec::new(),
+            steps: 0,
+            store_failure: None,
+            result: None,
+        }
+    }
+
+    /// Ends a leaf that never began, because nobody found out the digest.
+    pub(crate) fn end_unresolved(&mut self) {
+        if self.result.is_none() {
+            self.fail(Failure::new(Code::ImageNotFound, "nobody found out what the tag names"));
+        }
+    }
+
+    /// This leaf, which has found its evidence, as one over a subject: evidence for another digest is none.
+    pub(crate) fn over(&self, subject: &Subject) -> Self {
+        let mut leaf = Self {
+            digest: Some(subject.digest().clone()),
+            pointer: self.pointer.clone(),
+            verifier: self.verifier.clone(),
+            reference: self.reference.clone(),
+            asked: self.asked.clone(),
+            all_evidence: self.all_evidence,
+            check: None,
+            waiting: Vec::new(),
+            steps: self.steps,
+            store_failure: self.store_failure.clone(),
+            result: None,
+        };
+        leaf.conclude(self.result.iter().flat_map(|result| result.reports.clone()).collect());
+        leaf
     }
 
     /// What the leaf waits for; empty if it waits for nothing.
@@ -110,7 +158,7 @@ impl Leaf {
                 continue;
             }
             let code = Code::of_store_error(error.kind);
-            let place = answer.want.describe(self.subject.reference());
+            let place = answer.want.describe(&self.reference);
             if self.store_failure.as_ref().is_none_or(|known| known.code.rank() < code.rank()) {
                 self.store_failure = Some(Failure::new(code, format!("{place}: {error}")));
             }
@@ -119,8 +167,8 @@ impl Leaf {
 
     fn conclude(&mut self, mut reports: Vec<SignatureReport>) {
         self.check = None;
-        for report in &mut reports {
-            bind_subject(report, &self.subject);
+        if let Some(digest) = &self.digest {
+            reports.iter_mut().for_each(|report| bind_subject(report, digest));
         }
         let failures = || reports.iter().filter_map(|report| report.outcome.as_ref().err()).chain(&self.store_failure);
         let (decision, failure) = if reports.iter().any(|report| report.outcome.is_ok()) {
@@ -134,7 +182,7 @@ impl Leaf {
     }
 
     fn nothing_found(&self) -> Failure {
-        let places: Vec<_> = self.asked.iter().map(|want| want.describe(self.subject.reference())).collect();
+        let places: Vec<_> = self.asked.iter().map(|want| want.describe(&self.reference)).collect();
         let code = self.verifier.not_found();
         let sought = if code == Code::AttestationNotFound { "attestation" } else { "signature" };
         Failure::new(code, format!("no {} {sought} at {}", self.verifier.name(), places.join(", ")))
@@ -142,11 +190,11 @@ impl Leaf {
 }
 
 /// Whoever judged, the evidence must name the digest that was asked about.
-fn bind_subject(report: &mut SignatureReport, subject: &Subject) {
+fn bind_subject(report: &mut SignatureReport, digest: &Digest) {
     if let Ok(evidence) = &report.outcome
-        && evidence.subject != *subject.digest()
+        && evidence.subject != *digest
     {
-        let detail = format!("the signature names {}, not {}", evidence.subject, subject.digest());
+        let detail = format!("the signature names {}, not {digest}", evidence.subject);
         report.outcome = Err(Failure::new(Code::SubjectMismatch, detail));
     }
 }

@@ -1,7 +1,10 @@
 //! The session: one verification as a pure state machine. It asks, its owner fetches.
 
+mod naming;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::naming::Named;
 use crate::code::Code;
 use crate::digest::Digest;
 use crate::manifest::{Index, Manifest};
@@ -9,7 +12,7 @@ use crate::platform::Platform;
 use crate::policy::{Mode, Policy, Rule, SubjectRule, Unmatched};
 use crate::reference::ImageRef;
 use crate::report::Failure;
-use crate::trial::Trial;
+use crate::trial::{Asker, Trial};
 use crate::verdict::Verdict;
 use crate::verifier::Context;
 use crate::want::{Answer, Blob, Place, StoreError, StoreErrorKind, Want, What};
@@ -25,6 +28,8 @@ pub struct Session {
     selection: Selection,
     resolution: Resolution,
     always_resolve: bool,
+    /// What leaves that need no digest found out, once they did.
+    named: Option<Named>,
     trials: Vec<Trial>,
     asked: BTreeSet<Want>,
     answers: BTreeMap<Want, Result<Vec<Blob>, StoreError>>,
@@ -56,6 +61,10 @@ pub(crate) enum Selection {
 /// What the reference names.
 pub(crate) enum Resolution {
     Open,
+    /// Leaves are finding it out.
+    ByName,
+    /// No leaf found it out, and nobody else may say it.
+    Unnamed,
     NotNeeded,
     Known(Resolved),
     Failed(Failure),
@@ -86,6 +95,7 @@ impl Session {
             selection,
             resolution: Resolution::Open,
             always_resolve: false,
+            named: None,
             trials: Vec::new(),
             asked: BTreeSet::new(),
             answers: BTreeMap::new(),
@@ -114,11 +124,19 @@ impl Session {
         {
             return self.ask(vec![want], context);
         }
-        self.settle(context);
+        // Leaves that find out the digest go on to their end, for they must agree.
+        let is_naming = matches!(self.resolution, Resolution::ByName);
+        if !is_naming {
+            self.settle(context);
+        }
         let (moved, wants) = self.advance(context);
         match (moved, wants.is_empty()) {
             (_, false) => self.ask(wants, context),
             (true, true) => Progress::Pause,
+            (false, true) if is_naming => {
+                self.finish_naming();
+                Progress::Pause
+            }
             (false, true) => Progress::Done(Box::new(self.verdict(context))),
         }
     }
@@ -177,10 +195,13 @@ impl Session {
         };
         if let Some(reason) = refusal {
             let failure = Failure::new(Code::LimitExceeded, reason);
-            if matches!(self.resolution, Resolution::Open) {
-                self.resolution = Resolution::Failed(failure.clone());
+            match self.resolution {
+                Resolution::Open => self.resolution = Resolution::Failed(failure.clone()),
+                Resolution::ByName => self.resolution = Resolution::Unnamed,
+                _ => {}
             }
             self.stop(&failure, context);
+            self.end_unresolved();
             return Progress::Done(Box::new(self.verdict(context)));
         }
         self.rounds += 1;
@@ -195,22 +216,31 @@ impl Session {
 
     /// Resolution is the first step: what the reference names, if anything is to be proven about it.
     fn resolve(&mut self, context: &Context<'_>) -> Option<Want> {
-        let want = Want { place: Place::Image, what: What::Resolve, max_bytes: context.limits.manifest_bytes };
+        if self.begin_naming() {
+            return None;
+        }
+        let what = self.named.as_ref().map_or(What::Resolve, |named| What::Manifest(named.digest.clone()));
+        let want = Want { place: Place::Image, what, max_bytes: context.limits.manifest_bytes };
         if self.asked.contains(&want) {
             self.resolution = match self.answers.get(&want) {
-                Some(Ok(blobs)) => read_resolution(blobs, self.image.digest()),
+                Some(Ok(blobs)) => read_resolution(blobs, self.digest()),
                 Some(Err(error)) => Resolution::Failed(resolution_failure(&self.image, error)),
                 None => Resolution::Failed(resolution_failure(&self.image, &StoreError::unavailable("there is no answer"))),
             };
         } else if self.needs_manifest() {
             return Some(want);
-        } else if let Some(digest) = self.image.digest() {
+        } else if let Some(digest) = self.digest() {
             self.resolution = Resolution::Known(Resolved { digest: digest.clone(), manifest: None, size: None, media_type: None });
         } else {
             self.resolution = Resolution::NotNeeded;
         }
         self.begin_trials(context);
         None
+    }
+
+    /// The digest that the reference names, or that leaves found out.
+    fn digest(&self) -> Option<&Digest> {
+        self.image.digest().or(self.named.as_ref().map(|named| &named.digest))
     }
 
     /// Selects again now that the digest is known, for scopes that name one, and starts the rules.
@@ -220,11 +250,13 @@ impl Session {
             self.selection = Selection::of(&self.policy, &self.image.clone().with_digest(resolved.digest.clone()));
         }
         let applying = self.applying();
-        self.trials = applying.iter().map(|rule| Trial::new(rule, &self.image, resolved, self.platform.as_ref(), context)).collect();
+        let named = self.named.as_ref().map_or(&[][..], |named| &named.leaves);
+        let asker = Asker { platform: self.platform.as_ref(), named, context };
+        self.trials = applying.iter().map(|rule| Trial::new(rule, &self.image, resolved, asker)).collect();
     }
 
     fn needs_manifest(&self) -> bool {
-        let nameless = self.image.digest().is_none();
+        let nameless = self.digest().is_none();
         if nameless && self.policy.has_digest_scope_for(&self.image) {
             return true;
         }

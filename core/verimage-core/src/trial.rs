@@ -1,6 +1,7 @@
 //! One rule on trial: its requirement tree over each manifest that could satisfy it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::code::Code;
 use crate::decision::{Decision, Outcome, evaluate, leaf_count};
@@ -12,7 +13,7 @@ use crate::policy::{Distinct, Requirement, Rule, SubjectRule};
 use crate::reference::ImageRef;
 use crate::report::{Failure, Signer};
 use crate::session::{ManifestKind, Resolved};
-use crate::verifier::{Context, Subject};
+use crate::verifier::{Context, Subject, Verifier};
 
 /// A rule under way. It is met if any of its candidates is.
 pub(crate) struct Trial {
@@ -21,9 +22,9 @@ pub(crate) struct Trial {
     failure: Option<(Decision, Failure)>,
 }
 
-/// A digest that the verdict may name. It is met if the tree is met for every one of its parts.
+/// A digest that the verdict may name, if one is known. It is met if the tree is met for every one of its parts.
 struct Candidate {
-    digest: Digest,
+    digest: Option<Digest>,
     platform: Option<String>,
     is_index: Option<bool>,
     parts: Vec<Part>,
@@ -34,6 +35,15 @@ struct Part {
     tree: Requirement,
     leaves: Vec<Leaf>,
     outcome: Outcome,
+}
+
+/// What a trial must know of its session.
+#[derive(Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    pub(crate) platform: Option<&'a Platform>,
+    /// Leaves that found out the digest.
+    pub(crate) named: &'a [Leaf],
+    pub(crate) context: &'a Context<'a>,
 }
 
 /// What a trial came to.
@@ -47,7 +57,7 @@ pub(crate) struct TrialResult<'a> {
 }
 
 impl Trial {
-    pub(crate) fn new(rule: &Rule, image: &ImageRef, resolved: &Resolved, platform: Option<&Platform>, context: &Context<'_>) -> Self {
+    pub(crate) fn new(rule: &Rule, image: &ImageRef, resolved: &Resolved, asker: Asker<'_>) -> Self {
         let mut trial = Self { candidates: Vec::new(), failure: None };
         if rule.denies(image) {
             return trial;
@@ -60,25 +70,36 @@ impl Trial {
             let is_index = resolved.manifest.as_ref().map(|manifest| matches!(manifest, ManifestKind::Index(_)));
             let content = (resolved.size, resolved.media_type.clone());
             let subject = Subject::new(image.clone(), resolved.digest.clone()).with_content(content.0, content.1);
-            trial.candidates.push(Candidate::new(rule, &resolved.digest, &[subject], is_index));
+            trial.candidates.push(Candidate::new(rule, &resolved.digest, &[subject], asker.named, is_index));
         }
         if let (Some(index), SubjectRule::Platform | SubjectRule::Either) = (index, rule.subject) {
-            match platform {
-                Some(platform) => trial.add_platform(rule, image, index, platform),
-                None => trial.add_every_manifest(rule, image, &resolved.digest, index, context),
+            match asker.platform {
+                Some(platform) => trial.add_platform(rule, image, index, platform, asker),
+                None => trial.add_every_manifest(rule, image, &resolved.digest, index, asker),
             }
         }
         trial
     }
 
-    fn add_platform(&mut self, rule: &Rule, image: &ImageRef, index: &Index, platform: &Platform) {
+    /// A rule over an image whose digest its leaves find out, or nobody.
+    pub(crate) fn by_name(rule: &Rule, image: &ImageRef) -> Self {
+        if rule.denies(image) {
+            return Self { candidates: Vec::new(), failure: None };
+        }
+        let mut leaves = Vec::with_capacity(leaf_count(&rule.require));
+        signed(&rule.require, &mut |pointer, verifier, _| leaves.push(Leaf::by_name(pointer, verifier, image)));
+        let part = Part { tree: rule.require.clone(), leaves, outcome: Outcome::default() };
+        Self { candidates: vec![Candidate { digest: None, platform: None, is_index: None, parts: vec![part] }], failure: None }
+    }
+
+    fn add_platform(&mut self, rule: &Rule, image: &ImageRef, index: &Index, platform: &Platform, asker: Asker<'_>) {
         let Some(entry) = platform.choose(index) else {
             self.failure =
                 Some((Decision::Inconclusive, Failure::new(Code::ImageNotFound, format!("the index has no image for {platform}"))));
             return;
         };
         if is_image(entry) {
-            let mut candidate = Candidate::new(rule, &entry.digest, &[subject(image, entry)], Some(false));
+            let mut candidate = Candidate::new(rule, &entry.digest, &[subject(image, entry)], asker.named, Some(false));
             candidate.platform = Some(platform.to_string());
             self.candidates.push(candidate);
         } else {
@@ -86,9 +107,9 @@ impl Trial {
         }
     }
 
-    fn add_every_manifest(&mut self, rule: &Rule, image: &ImageRef, digest: &Digest, index: &Index, context: &Context<'_>) {
+    fn add_every_manifest(&mut self, rule: &Rule, image: &ImageRef, digest: &Digest, index: &Index, asker: Asker<'_>) {
         let manifests: BTreeMap<&Digest, &Descriptor> = runnable(index).map(|entry| (&entry.digest, entry)).collect();
-        let limit = context.limits.index_manifests;
+        let limit = asker.context.limits.index_manifests;
         if let Some(entry) = runnable(index).find(|entry| !is_image(entry)) {
             self.failure = Some((Decision::Deny, no_image(entry)));
         } else if manifests.len() > limit {
@@ -98,7 +119,7 @@ impl Trial {
             self.failure = Some((Decision::Deny, Failure::new(Code::SignatureNotFound, "the index names no image")));
         } else {
             let subjects: Vec<Subject> = manifests.into_values().map(|entry| subject(image, entry)).collect();
-            self.candidates.push(Candidate::new(rule, digest, &subjects, Some(true)));
+            self.candidates.push(Candidate::new(rule, digest, &subjects, asker.named, Some(true)));
         }
     }
 
@@ -106,11 +127,16 @@ impl Trial {
         self.leaves_mut().filter(|leaf| leaf.is_open())
     }
 
+    /// Its leaves, when nothing else of it matters.
+    pub(crate) fn into_leaves(self) -> impl Iterator<Item = Leaf> {
+        self.candidates.into_iter().flat_map(|candidate| candidate.parts).flat_map(|part| part.leaves)
+    }
+
     pub(crate) fn leaves(&self) -> impl Iterator<Item = &Leaf> {
         self.candidates.iter().flat_map(|candidate| &candidate.parts).flat_map(|part| &part.leaves)
     }
 
-    fn leaves_mut(&mut self) -> impl Iterator<Item = &mut Leaf> {
+    pub(crate) fn leaves_mut(&mut self) -> impl Iterator<Item = &mut Leaf> {
         self.candidates.iter_mut().flat_map(|candidate| &mut candidate.parts).flat_map(|part| &mut part.leaves)
     }
 
@@ -132,12 +158,15 @@ impl Trial {
 
     /// The digests that this rule allows.
     pub(crate) fn allowed(&self) -> impl Iterator<Item = &Digest> {
-        self.candidates.iter().filter(|candidate| candidate.decision() == Some(Decision::Allow)).map(|candidate| &candidate.digest)
+        self.candidates
+            .iter()
+            .filter(|candidate| candidate.decision() == Some(Decision::Allow))
+            .filter_map(|candidate| candidate.digest.as_ref())
     }
 
     /// What came out, if possible for the digest `preferred`; call it when nothing is open.
     pub(crate) fn result(&self, preferred: Option<&Digest>) -> TrialResult<'_> {
-        let is_preferred = |candidate: &&Candidate| candidate.closed() == Decision::Allow && Some(&candidate.digest) == preferred;
+        let is_preferred = |candidate: &&Candidate| candidate.closed() == Decision::Allow && candidate.digest.as_ref() == preferred;
         let chosen =
             self.candidates.iter().find(is_preferred).or_else(|| self.candidates.iter().min_by_key(|candidate| candidate.closed()));
         let candidates = self.candidates.iter().map(Candidate::closed);
@@ -146,7 +175,7 @@ impl Trial {
             decision,
             failure: if decision == Decision::Allow { None } else { Some(self.most_telling(decision)) },
             signers: chosen.map(Candidate::signers).unwrap_or_default(),
-            digest: chosen.map(|candidate| &candidate.digest),
+            digest: chosen.and_then(|candidate| candidate.digest.as_ref()),
             platform: chosen.and_then(|candidate| candidate.platform.as_deref()),
             is_index: chosen.and_then(|candidate| candidate.is_index),
         }
@@ -172,9 +201,9 @@ fn no_image(entry: &Descriptor) -> Failure {
 }
 
 impl Candidate {
-    fn new(rule: &Rule, digest: &Digest, subjects: &[Subject], is_index: Option<bool>) -> Self {
-        let parts = subjects.iter().map(|subject| Part::new(&rule.require, subject)).collect();
-        Self { digest: digest.clone(), platform: None, is_index, parts }
+    fn new(rule: &Rule, digest: &Digest, subjects: &[Subject], named: &[Leaf], is_index: Option<bool>) -> Self {
+        let parts = subjects.iter().map(|subject| Part::new(&rule.require, subject, named)).collect();
+        Self { digest: Some(digest.clone()), platform: None, is_index, parts }
     }
 
     fn decision(&self) -> Option<Decision> {
@@ -196,23 +225,46 @@ impl Candidate {
 }
 
 impl Part {
-    fn new(tree: &Requirement, subject: &Subject) -> Self {
+    /// Leaves that found out the digest by themselves have found their evidence; the others start.
+    fn new(tree: &Requirement, subject: &Subject, named: &[Leaf]) -> Self {
         let mut leaves = Vec::with_capacity(leaf_count(tree));
-        plant(tree, subject, false, &mut leaves);
+        signed(tree, &mut |pointer, verifier, all_evidence| {
+            let done = named.iter().find(|leaf| leaf.pointer == pointer && leaf.result().is_some());
+            leaves.push(done.map_or_else(|| Leaf::new(pointer, verifier, subject, all_evidence), |leaf| leaf.over(subject)));
+        });
         Self { tree: tree.clone(), leaves, outcome: Outcome::default() }
     }
 }
 
-/// Starts the leaves of a tree in its order. Below a threshold over signers a leaf looks for all of them.
-fn plant(node: &Requirement, subject: &Subject, all_evidence: bool, leaves: &mut Vec<Leaf>) {
+/// Calls `each` for the leaves of a tree in its order: pointer, verifier, and whether it looks for every signer, as leaves do
+/// below a threshold over signers.
+fn signed(node: &Requirement, each: &mut impl FnMut(&str, &Arc<dyn Verifier>, bool)) {
+    walk(node, false, each);
+}
+
+fn walk(node: &Requirement, all_evidence: bool, each: &mut impl FnMut(&str, &Arc<dyn Verifier>, bool)) {
     match node {
-        Requirement::Signed { pointer, verifier, .. } => leaves.push(Leaf::new(pointer, verifier, subject, all_evidence)),
-        Requirement::AllOf(of) | Requirement::AnyOf(of) => of.iter().for_each(|child| plant(child, subject, all_evidence, leaves)),
+        Requirement::Signed { pointer, verifier, .. } => each(pointer, verifier, all_evidence),
+        Requirement::AllOf(of) | Requirement::AnyOf(of) => of.iter().for_each(|child| walk(child, all_evidence, each)),
         Requirement::Threshold { distinct, of, .. } => {
             let all_evidence = all_evidence || *distinct == Distinct::Signer;
-            of.iter().for_each(|child| plant(child, subject, all_evidence, leaves));
+            of.iter().for_each(|child| walk(child, all_evidence, each));
         }
         Requirement::InsecureAllow { .. } | Requirement::Deny { .. } => {}
+    }
+}
+
+impl Requirement {
+    /// Whether every way to satisfy this holds a leaf that finds out the digest by itself.
+    pub(crate) fn names_digest(&self, image: &ImageRef) -> bool {
+        match self {
+            Self::Signed { verifier, .. } => verifier.begin_by_name(image).is_some(),
+            Self::AllOf(of) => of.iter().any(|child| child.names_digest(image)),
+            Self::AnyOf(of) => of.iter().all(|child| child.names_digest(image)),
+            Self::Threshold { count, of, .. } => of.iter().filter(|child| !child.names_digest(image)).count() < *count,
+            Self::InsecureAllow { .. } => false,
+            Self::Deny { .. } => true,
+        }
     }
 }
 

@@ -117,8 +117,8 @@ pub struct LeafVerdict {
     pub code: Option<String>,
     /// Why not, for people.
     pub detail: Option<String>,
-    /// The digest that this leaf judged.
-    pub subject: String,
+    /// The digest that this leaf judged; nothing if none was found out.
+    pub subject: Option<String>,
     /// Where it looked.
     pub searched: Vec<String>,
     /// Whether it proved something.

@@ -70,6 +70,11 @@ pub trait Verifier: Debug + Send + Sync {
     fn name(&self) -> &str;
     /// Starts to judge one subject.
     fn begin(&self, subject: &Subject) -> Box<dyn Check>;
+    /// Starts before the digest is known, for schemes whose signatures say which digest a tag names: the evidence names it.
+    /// If an image can only be allowed by such a leaf, the registry is not asked what its tag names.
+    fn begin_by_name(&self, _image: &ImageRef) -> Option<Box<dyn Check>> {
+        None
+    }
     /// The code if nothing at all was found: no signature, or no attestation.
     fn not_found(&self) -> Code {
         Code::SignatureNotFound

@@ -80,13 +80,66 @@ impl Verifier for LinesVerifier {
     }
 }
 
+/// The leaf `named`: `{from: KEY}`. Its lines are `CONTENT SIGNER`: what the tag names is the digest of the content.
+#[derive(Debug)]
+struct Names;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamesVerifier {
+    from: String,
+}
+
+impl Backend for Names {
+    fn name(&self) -> &'static str {
+        "named"
+    }
+    fn compile(&self, config: &Value, context: &LeafContext<'_>) -> Result<Arc<dyn Verifier>, PolicyError> {
+        let verifier: NamesVerifier = read_config(config, context.pointer)?;
+        Ok(Arc::new(verifier))
+    }
+    fn schema(&self) -> Value {
+        json!({})
+    }
+}
+
+impl NamesVerifier {
+    fn check(&self, expected: Option<Digest>) -> Box<dyn Check> {
+        one_round("named", vec![want(&self.from)], move |blob: &Blob, _: &Context<'_>| {
+            let invalid = || Failure::new(Code::SignatureInvalid, "a bad line");
+            let (content, signer) = blob.text().unwrap_or("").split_once(' ').ok_or_else(invalid)?;
+            let found = Digest::sha256(content.as_bytes());
+            match &expected {
+                Some(expected) if *expected != found => Err(Failure::new(Code::TagDigestMismatch, "the tag is signed as another digest")),
+                _ => Ok(Evidence::new(found, Signer::named(signer))),
+            }
+        })
+    }
+}
+
+impl Verifier for NamesVerifier {
+    fn name(&self) -> &str {
+        "named"
+    }
+    fn begin(&self, subject: &Subject) -> Box<dyn Check> {
+        self.check(Some(subject.digest().clone()))
+    }
+    fn begin_by_name(&self, _: &ImageRef) -> Option<Box<dyn Check>> {
+        Some(self.check(None))
+    }
+}
+
+pub fn named(key: &str) -> Value {
+    json!({"named": {"from": key}})
+}
+
 pub fn want(key: &str) -> Want {
     Want::other("lines", "line", key, 1000)
 }
 
 /// Compiles rules of the native policy with the leaf `line`.
 pub fn try_policy(policy: Value) -> Result<Policy, PolicyError> {
-    let backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Lines)];
+    let backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Lines), Arc::new(Names)];
     let document = read_config(&policy, "")?;
     Compiler::new(&backends).compile(&document, BTreeMap::new(), "test", policy.to_string().as_bytes())
 }
@@ -135,7 +188,7 @@ impl World {
     }
 
     fn answer(&self, want: &Want) -> Result<Vec<Blob>, StoreError> {
-        if want.what == What::Resolve {
+        if matches!(want.what, What::Resolve | What::Manifest(_)) {
             let manifest = self.manifest.clone().ok_or_else(|| StoreError::not_found("no manifest"))?;
             return Ok(vec![Blob::new(manifest)]);
         }
