@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace that it may use. Downward only; never backend to backend.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("verimage-core", &[]),
     ("verimage-crypto", &[]),
     ("verimage-import", &["verimage-core"]),
@@ -15,6 +15,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("notation-rs", &["verimage-crypto"]),
     ("verimage-cosign", &["verimage-core", "verimage-crypto"]),
     ("verimage-layout", &["verimage-core"]),
+    ("verimage-notary-server", &["verimage-core", "verimage-transport"]),
     ("verimage-notation", &["verimage-core", "verimage-crypto", "verimage-import", "notation-rs"]),
     ("verimage-registry", &["verimage-core", "verimage-transport"]),
     (

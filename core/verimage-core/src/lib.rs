@@ -35,7 +35,7 @@ pub use verdict::{
     VerdictSubject,
 };
 pub use verifier::{Check, Context, SignatureStore, Step, Subject, Verifier, one_round};
-pub use want::{Answer, Blob, HttpMethod, Origin, Place, StoreError, StoreErrorKind, Want, What};
+pub use want::{Answer, Blob, HttpMethod, Origin, Place, RoleVersion, StoreError, StoreErrorKind, Want, What};
 
 // The traits' own vocabulary, so that an implementor depends on this crate alone.
 pub use async_trait::async_trait;

@@ -57,6 +57,20 @@ pub enum What {
         /// Who named the address: it decides where the question may go.
         origin: Origin,
     },
+    /// Metadata of a role in a collection of a Notary server: one blob.
+    Role {
+        /// The collection, as the server names it: `docker.io/library/alpine`.
+        collection: String,
+        /// The role: `root`, `timestamp`, `snapshot`, `targets`, `targets/releases`.
+        role: String,
+        /// Which of its files.
+        version: RoleVersion,
+    },
+    /// What was kept of a collection of a Notary server when it was verified before: one blob.
+    TrustState {
+        /// The collection.
+        collection: String,
+    },
     /// Anything else, for stores and verifiers of your own.
     Other {
         /// A name that the store understands.
@@ -64,6 +78,19 @@ pub enum What {
         /// What of that kind.
         key: String,
     },
+}
+
+/// Which file of a role.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum RoleVersion {
+    /// The newest.
+    Current,
+    /// The one with this SHA-256, in hexadecimal digits.
+    Sha256(String),
+    /// The one of this version.
+    Number(u64),
 }
 
 /// How a web address is asked.
@@ -143,6 +170,8 @@ impl Want {
             What::Manifest(digest) | What::Blob(digest) => format!("{place}@{digest}"),
             What::Referrers { subject, .. } => format!("referrers of {place}@{subject}"),
             What::Http { url, .. } => url.clone(),
+            What::Role { collection, role, .. } => format!("{role} of {collection} at {place}"),
+            What::TrustState { collection } => format!("what was kept of {collection} at {place}"),
             What::Other { kind, key } => format!("{place}: {kind} {key}"),
         }
     }

@@ -37,6 +37,12 @@ pub(crate) enum Transport {
 }
 
 impl Endpoint {
+    /// A server that is no registry, and the name that is asked for there. registries.conf does not speak of it.
+    pub fn of_server(host: &str, path: &str, plain_http: bool) -> Self {
+        let transport = if plain_http { Transport::Http } else { Transport::Https };
+        Self { host: host.to_ascii_lowercase(), path: path.to_owned(), transport, verified: true }
+    }
+
     /// The repository for messages and for the look-up of credentials.
     pub fn name(&self) -> String {
         format!("{}/{}", self.host, self.path)
@@ -167,11 +173,6 @@ impl Registries {
             location => self.rewritten(location, rest, entry.insecure)?,
         };
         Ok((mirrors, place))
-    }
-
-    /// A server that is no registry, for one repository name; registries.conf does not speak of it.
-    pub fn server(&self, host: &str, path: &str) -> Endpoint {
-        self.endpoint(host, path, false)
     }
 
     /// The entry with the longest prefix that covers a name, the first of several, and how much of the name it covers. What is
