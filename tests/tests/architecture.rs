@@ -27,6 +27,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "verimage-cosign",
             "verimage-layout",
             "verimage-notation",
+            "verimage-notary-server",
             "verimage-registry",
             "verimage-transport",
         ],

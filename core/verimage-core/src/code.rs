@@ -116,6 +116,7 @@ impl Code {
             StoreErrorKind::TooLarge => Self::LimitExceeded,
             StoreErrorKind::DeadlineExceeded => Self::DeadlineExceeded,
             StoreErrorKind::Unavailable => Self::StoreUnavailable,
+            StoreErrorKind::StateUnreadable => Self::TrustStateUnreadable,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::decision::Decision;
 use crate::digest::Digest;
 use crate::reference::ImageRef;
 use crate::report::{Evidence, Failure, SignatureReport, Signer};
-use crate::verifier::{Check, Context, Step, Subject, Verifier};
+use crate::verifier::{Check, Context, Learned, Step, Subject, Verifier};
 use crate::want::{Answer, StoreErrorKind, Want};
 
 /// A leaf under way, or what became of it.
@@ -25,6 +25,7 @@ pub(crate) struct Leaf {
     steps: usize,
     store_failure: Option<Failure>,
     result: Option<LeafResult>,
+    learned: Option<Learned>,
 }
 
 pub(crate) struct LeafResult {
@@ -47,6 +48,7 @@ impl Leaf {
             steps: 0,
             store_failure: None,
             result: None,
+            learned: None,
         }
     }
 
@@ -64,6 +66,7 @@ impl Leaf {
             steps: 0,
             store_failure: None,
             result: None,
+            learned: None,
         }
     }
 
@@ -88,6 +91,7 @@ impl Leaf {
             steps: self.steps,
             store_failure: self.store_failure.clone(),
             result: None,
+            learned: None,
         };
         leaf.conclude(self.result.iter().flat_map(|result| result.reports.clone()).collect());
         leaf
@@ -96,6 +100,11 @@ impl Leaf {
     /// What the leaf waits for; empty if it waits for nothing.
     pub(crate) fn waiting(&self) -> &[Want] {
         if self.check.is_some() { &self.waiting } else { &[] }
+    }
+
+    /// What is to be kept; once.
+    pub(crate) fn take_learned(&mut self) -> Option<Learned> {
+        self.learned.take()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -140,7 +149,10 @@ impl Leaf {
                 self.waiting = wants;
             }
             Step::Fetch(_) => self.conclude(Vec::new()),
-            Step::Done(reports) => self.conclude(reports),
+            Step::Done(reports) => {
+                self.learned = check.learned();
+                self.conclude(reports);
+            }
         }
     }
 

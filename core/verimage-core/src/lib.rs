@@ -34,7 +34,7 @@ pub use verdict::{
     LeafVerdict, ReportOutcome, ReportTime, ReportVerdict, RuleVerdict, VERDICT_VERSION, Verdict, VerdictMaterial, VerdictPolicy,
     VerdictSubject,
 };
-pub use verifier::{Check, Context, SignatureStore, Step, Subject, Verifier, one_round};
+pub use verifier::{Check, Context, Learned, SignatureStore, StateStore, Step, Subject, Verifier, one_round};
 pub use want::{Answer, Blob, HttpMethod, Origin, Place, RoleVersion, StoreError, StoreErrorKind, Want, What};
 
 // The traits' own vocabulary, so that an implementor depends on this crate alone.

@@ -14,7 +14,7 @@ use crate::reference::ImageRef;
 use crate::report::Failure;
 use crate::trial::{Asker, Trial};
 use crate::verdict::Verdict;
-use crate::verifier::Context;
+use crate::verifier::{Context, Learned};
 use crate::want::{Answer, Blob, Place, StoreError, StoreErrorKind, Want, What};
 
 /// One verification of one image under one policy.
@@ -35,6 +35,7 @@ pub struct Session {
     answers: BTreeMap<Want, Result<Vec<Blob>, StoreError>>,
     received: u64,
     rounds: usize,
+    learned: Vec<Learned>,
 }
 
 /// What a session says after a step.
@@ -101,6 +102,7 @@ impl Session {
             answers: BTreeMap::new(),
             received: 0,
             rounds: 0,
+            learned: Vec::new(),
         }
     }
 
@@ -139,6 +141,11 @@ impl Session {
             }
             (false, true) => Progress::Done(Box::new(self.verdict(context))),
         }
+    }
+
+    /// What is to be kept for the next time, once the session is done.
+    pub fn take_learned(&mut self) -> Vec<Learned> {
+        std::mem::take(&mut self.learned)
     }
 
     /// Ends every open question; the next step gives the verdict over what is known.
@@ -285,6 +292,7 @@ impl Session {
             }
             let answers: Vec<Answer> = leaf.waiting().iter().map(|want| answer_to(want, &self.answers)).collect();
             leaf.advance(&answers, context);
+            self.learned.extend(leaf.take_learned());
             moved = true;
         }
         // Leaves that moved may ask for more, so that all of it is fetched together.

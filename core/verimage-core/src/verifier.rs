@@ -91,6 +91,44 @@ pub trait Check: Send {
     ///
     /// The first call has no answers. Later calls have one answer for each want, in the order of the wants.
     fn step(&mut self, answers: &[Answer], context: &Context<'_>) -> Step;
+    /// What is to be kept for the next time, once the check is done, whatever came out.
+    fn learned(&mut self) -> Option<Learned> {
+        None
+    }
+}
+
+/// What a check learned of a collection, to be kept so that an older one is never believed again. It answers a later
+/// [`What::TrustState`](crate::What::TrustState).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Learned {
+    /// The server that the collection is on.
+    pub server: String,
+    /// The collection.
+    pub collection: String,
+    /// What is known now.
+    pub state: Vec<u8>,
+    /// What is known if this and what another verification kept in the meantime is known; nothing if the older is unreadable.
+    pub merge: fn(older: &[u8], newer: &[u8]) -> Option<Vec<u8>>,
+}
+
+impl Learned {
+    /// Something learned of a collection on a server.
+    pub fn new(server: &str, collection: &str, state: Vec<u8>, merge: fn(&[u8], &[u8]) -> Option<Vec<u8>>) -> Self {
+        Self { server: server.to_owned(), collection: collection.to_owned(), state, merge }
+    }
+}
+
+/// Keeps what was learned, for each collection of each server: the memory against rollbacks.
+///
+/// What cannot be read must be an error of the kind [`StateUnreadable`](crate::StoreErrorKind::StateUnreadable), and never
+/// look like a first contact.
+#[async_trait]
+pub trait StateStore: Debug + Send + Sync {
+    /// What was kept last; nothing if nothing ever was.
+    async fn load(&self, server: &str, collection: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Keeps this in place of what is there, merged with it.
+    async fn keep(&self, learned: &Learned) -> Result<(), StoreError>;
 }
 
 /// What a [`Check`] says at the end of a step.

@@ -239,6 +239,8 @@ pub enum StoreErrorKind {
     DeadlineExceeded,
     /// The place cannot be reached, or its answer cannot be used.
     Unavailable,
+    /// What was kept of an earlier verification cannot be read.
+    StateUnreadable,
 }
 
 impl StoreError {

@@ -4,25 +4,34 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
-use verimage_core::{Answer, Context, ImageRef, Progress, Session, SignatureStore, StoreError, StoreErrorKind, Verdict, Want};
+use verimage_core::{Answer, Context, ImageRef, Learned, Progress, Session, SignatureStore, StoreError, StoreErrorKind, Verdict, Want};
 
 /// Longer timeouts are as good as none.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// Steps a session to its end. Returns the verdict and every answer, in the order of the wants.
+/// What came of a session.
+pub(crate) struct Driven {
+    pub(crate) verdict: Verdict,
+    /// Every answer, in the order of the wants.
+    pub(crate) answers: Vec<Answer>,
+    /// What is to be kept for the next time.
+    pub(crate) learned: Vec<Learned>,
+}
+
+/// Steps a session to its end.
 pub(crate) async fn drive(
     mut session: Session,
     store: &dyn SignatureStore,
     context: &Context<'_>,
     timeout: Duration,
     concurrency: usize,
-) -> (Verdict, Vec<Answer>) {
+) -> Driven {
     let deadline = Instant::now() + timeout.min(LONGEST);
     let image = session.image().clone();
-    let mut transcript = Vec::new();
+    let mut transcript: Vec<Answer> = Vec::new();
     loop {
         match session.step(context) {
-            Progress::Done(verdict) => return (*verdict, transcript),
+            Progress::Done(verdict) => return Driven { verdict: *verdict, answers: transcript, learned: session.take_learned() },
             Progress::Pause => {
                 tokio::task::yield_now().await;
                 if Instant::now() >= deadline {

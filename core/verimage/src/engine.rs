@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use verimage_core::{
-    Answer, Blob, Context, ImageRef, Limits, Platform, Policy, Repository, Session, SignatureStore, StoreError, Transcript, Verdict, Want,
-    async_trait,
+    Answer, Blob, Context, ImageRef, Learned, Limits, Platform, Policy, Repository, Session, SignatureStore, StateStore, StoreError,
+    Transcript, Verdict, Want, async_trait,
 };
 
 use crate::drive::drive;
@@ -52,8 +52,18 @@ impl Verimage {
         if request.source.is_layout() {
             session = session.always_resolving();
         }
-        let (verdict, answers) = drive(session, &router, &context, self.timeout, self.concurrency).await;
-        Ok(Verification { verdict, answers, limits: self.limits.clone() })
+        let mut driven = drive(session, &router, &context, self.timeout, self.concurrency).await;
+        if !self.keep(&driven.learned).await {
+            driven.verdict.warnings.push("trust-state-not-kept".to_owned());
+        }
+        Ok(Verification { verdict: driven.verdict, answers: driven.answers, limits: self.limits.clone() })
+    }
+
+    /// Keeps what was learned, also of an image that is not allowed. Says whether all of it is kept.
+    async fn keep(&self, learned: &[Learned]) -> bool {
+        let Some(state) = &self.router.state else { return learned.is_empty() };
+        let kept = futures_util::future::join_all(learned.iter().map(|learned| state.keep(learned))).await;
+        kept.iter().all(Result::is_ok)
     }
 
     /// Judges a recorded verification again: the transcript's answers, this policy. Nothing is fetched.
@@ -73,7 +83,7 @@ impl Verimage {
         if transcript.is_resolved() {
             session = session.always_resolving();
         }
-        Ok(drive(session, &store, &context, self.timeout, self.concurrency).await.0)
+        Ok(drive(session, &store, &context, self.timeout, self.concurrency).await.verdict)
     }
 
     /// The store that answers for an image: its layout, or the registries.
@@ -177,6 +187,8 @@ pub struct Builder {
     named: BTreeMap<String, Arc<dyn SignatureStore>>,
     registry: RegistryChoice,
     web: Option<Arc<dyn SignatureStore>>,
+    notary: Option<Arc<dyn SignatureStore>>,
+    state: Option<Arc<dyn StateStore>>,
     allow_private: Vec<String>,
     limits: Limits,
     timeout: Duration,
@@ -197,6 +209,8 @@ impl Default for Builder {
             named: BTreeMap::new(),
             registry: RegistryChoice::Machine,
             web: None,
+            notary: None,
+            state: None,
             allow_private: Vec::new(),
             limits: Limits::default(),
             timeout: Duration::from_secs(30),
@@ -231,6 +245,21 @@ impl Builder {
     #[must_use]
     pub fn web(mut self, store: Arc<dyn SignatureStore>) -> Self {
         self.web = Some(store);
+        self
+    }
+
+    /// Answers for Notary servers. Without it, they are asked over the network, as the container tools of this machine are set up.
+    #[must_use]
+    pub fn notary(mut self, store: Arc<dyn SignatureStore>) -> Self {
+        self.notary = Some(store);
+        self
+    }
+
+    /// Keeps which versions of collections on Notary servers were seen, so that older ones are never believed again. Without
+    /// it nothing is kept, and the verdict warns.
+    #[must_use]
+    pub fn state(mut self, state: Arc<dyn StateStore>) -> Self {
+        self.state = Some(state);
         self
     }
 
@@ -269,12 +298,17 @@ impl Builder {
     pub fn build(self) -> Result<Verimage, Error> {
         let offline = matches!(self.registry, RegistryChoice::Offline);
         let web = self.web.or_else(|| if offline { None } else { machine_web(self.allow_private) });
+        let notary = match self.notary {
+            None if !offline => machine_notary()?,
+            given => given,
+        };
         let registry = match self.registry {
             RegistryChoice::Given(store) => Some(store),
             RegistryChoice::Offline => None,
             RegistryChoice::Machine => machine_registry()?,
         };
-        let router = Router { image: None, registry, repositories: self.repositories, web, named: self.named };
+        let (repositories, named, state) = (self.repositories, self.named, self.state);
+        let router = Router { image: None, registry, repositories, web, notary, state, named };
         Ok(Verimage { router, limits: self.limits, timeout: self.timeout, concurrency: self.concurrency })
     }
 }
@@ -288,6 +322,21 @@ fn machine_web(allow_private: Vec<String>) -> Option<Arc<dyn SignatureStore>> {
 #[cfg(not(feature = "revocation"))]
 fn machine_web(_: Vec<String>) -> Option<Arc<dyn SignatureStore>> {
     None
+}
+
+#[cfg(feature = "notary-v1")]
+fn machine_notary() -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+    let configured = verimage_notary_server::RegistryConfig::from_environment();
+    let store = configured.and_then(|config| verimage_notary_server::NotaryServerStore::new(&config));
+    store
+        .map(|store| Some(Arc::new(crate::kept::Kept::new(store)) as Arc<dyn SignatureStore>))
+        .map_err(|error| Error::Configuration(error.to_string()))
+}
+
+#[cfg(not(feature = "notary-v1"))]
+#[allow(clippy::unnecessary_wraps)]
+fn machine_notary() -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+    Ok(None)
 }
 
 #[cfg(feature = "registry")]

@@ -1,11 +1,12 @@
-//! Revocation lists and answers of OCSP responders, kept until they say that there is more to know.
+//! Answers that are kept while they are fresh: revocation lists and answers of OCSP responders until they say that there is
+//! more to know, and files of roles that are named by their hash.
 
 use std::fmt::{self, Debug};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use moka::Expiry;
 use moka::future::Cache;
-use verimage_core::{Blob, ImageRef, SignatureStore, StoreError, Want, async_trait};
+use verimage_core::{Blob, ImageRef, RoleVersion, SignatureStore, StoreError, Want, What, async_trait};
 use verimage_crypto::x509::{OcspResponse, RevocationList};
 
 /// The longest time for which anything is kept: whoever can answer once in place of a responder must not be believed for
@@ -50,12 +51,17 @@ impl<S: SignatureStore> SignatureStore for Kept<S> {
 struct Freshness;
 
 impl Expiry<Want, Vec<Blob>> for Freshness {
-    fn expire_after_create(&self, _: &Want, blobs: &Vec<Blob>, _: Instant) -> Option<Duration> {
-        Some(fresh_for(blobs, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
+    fn expire_after_create(&self, want: &Want, blobs: &Vec<Blob>, _: Instant) -> Option<Duration> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Some(match want.what {
+            What::Http { .. } => fresh_for(blobs, now),
+            What::Role { version: RoleVersion::Sha256(_), .. } => LONGEST,
+            _ => Duration::ZERO,
+        })
     }
 }
 
-/// For how long an answer is kept. `now` is since 1970.
+/// For how long what was found out about revocation is kept. `now` is since 1970.
 fn fresh_for(blobs: &[Blob], now: Duration) -> Duration {
     let fresh = blobs.iter().map(|blob| next_update(blob.bytes()).and_then(|until| until.checked_sub(now)).unwrap_or_default());
     fresh.min().unwrap_or_default().min(LONGEST)
@@ -75,7 +81,7 @@ mod tests {
     use std::path::Path;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use verimage_core::{HttpMethod, Origin, Place, What};
+    use verimage_core::{HttpMethod, Origin, Place};
 
     use super::*;
 

@@ -3,7 +3,7 @@
 mod drive;
 mod engine;
 mod error;
-#[cfg(feature = "revocation")]
+#[cfg(any(feature = "notary-v1", feature = "revocation"))]
 mod kept;
 pub mod keys;
 mod load;
@@ -11,6 +11,7 @@ mod material;
 mod quick;
 mod router;
 mod source;
+mod state;
 #[cfg(any(feature = "remote-keys", feature = "revocation", feature = "trust-update"))]
 mod transfer;
 pub mod trust;
@@ -25,6 +26,7 @@ pub use load::PolicyLoader;
 pub use material::{FolderMaterial, MaterialSource};
 pub use quick::{QuickIdentity, QuickNotation, QuickPolicy, QuickReference, QuickSigner, quick_key};
 pub use source::{ImageSource, SourceError};
+pub use state::{MemoryState, StateFolder};
 
 pub use verimage_core as core;
 pub use verimage_core::{Code, CodeClass, Decision, Digest, ImageRef, Limits, Platform, Policy, PolicyError, Replay, Transcript, Verdict};
