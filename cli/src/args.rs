@@ -139,7 +139,7 @@ pub(crate) struct PolicyArguments {
     /// With a policy that names trust stores, such as notation's trustpolicy.json: the folder that holds x509/TYPE/NAME
     /// [default: truststore in notation's configuration directory]
     #[arg(long, value_name = "DIR", help_heading = "Policy", conflicts_with_all = ["cosign_key", "certificate", "certificate_chain",
-        "certificate_identity", "certificate_identity_regexp", "notation_ca"])]
+        "certificate_identity", "certificate_identity_regexp", "notation_ca", "notary_root"])]
     pub(crate) trust_store: Option<PathBuf>,
     /// Without a policy file: demand a cosign signature by this public key: a file, env://NAME, gitlab://PROJECT,
     /// k8s://NAMESPACE/SECRET, or https://HOST/PATH#SHA256:… with the fingerprint of the key
@@ -175,6 +175,19 @@ pub(crate) struct PolicyArguments {
     /// With --notation-ca: who must have signed, such as 'x509.subject: C=US, ST=WA, O=Example'; repeatable [default: *]
     #[arg(long, value_name = "IDENTITY", requires = "notation_ca", help_heading = "Policy")]
     pub(crate) trusted_identity: Vec<String>,
+    /// Without a policy file: demand a tag signed with Docker Content Trust below the root key, or root certificate, in this file
+    #[arg(long, value_name = "FILE", help_heading = "Policy",
+        conflicts_with_all = ["policy", "cosign_key", "certificate", "certificate_chain", "certificate_identity",
+        "certificate_identity_regexp", "certificate_oidc_issuer", "certificate_oidc_issuer_regexp", "notation_ca", "trusted_root",
+        "timestamp_certificate_chain", "signature_repository", "annotations", "insecure_ignore_tlog", "insecure_ignore_sct"])]
+    pub(crate) notary_root: Option<PathBuf>,
+    /// With --notary-root: the Notary server [default: https://notary.docker.io for Docker Hub, else the registry's host]
+    #[arg(long, value_name = "URL", requires = "notary_root", help_heading = "Policy")]
+    pub(crate) notary_server: Option<String>,
+    /// With --notary-root: a delegation that must have signed, such as targets/alice; repeatable [default: targets/releases, then
+    /// targets]
+    #[arg(long, value_name = "ROLE", requires = "notary_root", help_heading = "Policy")]
+    pub(crate) delegation: Vec<String>,
     /// With a short form: authorities and logs that count [default: those of sigstore's public instance]
     #[arg(long, value_name = "FILE", conflicts_with = "policy", help_heading = "Policy")]
     pub(crate) trusted_root: Option<PathBuf>,
@@ -218,6 +231,12 @@ pub(crate) struct TransportArguments {
     /// Let certificates send questions about revocation to this private host; repeatable
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registries")]
     pub(crate) allow_private: Vec<String>,
+    /// Keep here which versions of collections on Notary servers were seen [default: verimage in the user's state directory]
+    #[arg(long, value_name = "DIR", help_heading = "Registries")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// Keep nothing of Notary servers, and believe what is older than what was seen before
+    #[arg(long, conflicts_with = "state_dir", help_heading = "Registries")]
+    pub(crate) no_state: bool,
     /// How long one image may take, such as 500ms, 30s or 2m
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration, help_heading = "Registries")]
     pub(crate) timeout: Duration,

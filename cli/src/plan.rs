@@ -8,7 +8,7 @@ use verimage::core::Repository;
 use verimage::core::policy::Pattern;
 use verimage::core::policy::document::PublicKeyDocument;
 use verimage::trust::TrustFolder;
-use verimage::{ImageRef, ImageSource, QuickIdentity, QuickNotation, QuickPolicy, QuickSigner, Replayed, Request, quick_key};
+use verimage::{ImageRef, ImageSource, QuickIdentity, QuickNotary, QuickNotation, QuickPolicy, QuickSigner, Replayed, Request, quick_key};
 
 use crate::args::{
     Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ConvertArguments, ExplainArguments, Format, ImageArgument,
@@ -211,6 +211,12 @@ fn policy_choice(arguments: PolicyArguments, environment: &Environment) -> Resul
     if let Some(authority) = &arguments.notation_ca {
         let mut quick = QuickNotation::new(absolute(authority)?);
         quick.identities = arguments.trusted_identity;
+        return quick.to_yaml().map(PolicyChoice::CommandLine).map_err(Failure::usage);
+    }
+    if let Some(root) = &arguments.notary_root {
+        let mut quick = QuickNotary::new(absolute(root)?);
+        quick.server = arguments.notary_server;
+        quick.delegations = arguments.delegation;
         return quick.to_yaml().map(PolicyChoice::CommandLine).map_err(Failure::usage);
     }
     let Some(signer) = signer(&arguments)? else {

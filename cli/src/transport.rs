@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use verimage::core::{Blob, SignatureStore, StoreError, Want, async_trait};
-use verimage::registry::{ConfigError, RegistryConfig, RegistryStore};
-use verimage::{Builder, ImageRef, Verimage};
+use verimage::registry::RegistryConfig;
+use verimage::{Builder, ImageRef, StateFolder, Verimage};
 
 use crate::args::TransportArguments;
 use crate::failure::Failure;
@@ -13,17 +13,29 @@ use crate::failure::Failure;
 pub(crate) fn engine(arguments: &TransportArguments) -> Result<Verimage, Failure> {
     let builder = Verimage::builder().timeout(arguments.timeout);
     let builder = arguments.allow_private.iter().fold(builder, |builder, host| builder.allow_private(host));
-    let builder = if arguments.offline { builder.offline() } else { registries(builder, arguments)? };
+    let builder = if arguments.offline { builder.offline() } else { servers(builder, arguments)? };
+    let builder = state(arguments).into_iter().fold(builder, |builder, state| builder.state(Arc::new(state)));
     builder.build().map_err(Failure::from)
 }
 
-fn registries(builder: Builder, arguments: &TransportArguments) -> Result<Builder, Failure> {
-    let unusable = |error: ConfigError| Failure::usage(error.to_string());
+/// Where is kept what was seen of collections on Notary servers.
+fn state(arguments: &TransportArguments) -> Option<StateFolder> {
+    match &arguments.state_dir {
+        _ if arguments.no_state => None,
+        Some(folder) => Some(StateFolder::new(folder)),
+        None => StateFolder::of_user(),
+    }
+}
+
+fn servers(builder: Builder, arguments: &TransportArguments) -> Result<Builder, Failure> {
     let config = match RegistryConfig::from_environment() {
         Ok(config) => config,
-        Err(error) if names_registries(arguments) => return Err(unusable(error)),
+        Err(error) if names_registries(arguments) => return Err(Failure::usage(error.to_string())),
         // Images in layouts need no registry; others are told.
-        Err(error) => return Ok(builder.registry(Arc::new(Unconfigured(error.to_string())))),
+        Err(error) => {
+            let unconfigured = Arc::new(Unconfigured(error.to_string()));
+            return Ok(builder.registry(unconfigured.clone()).notary(unconfigured));
+        }
     };
     let mut config = config.timeout(arguments.timeout);
     config = arguments.plain_http.iter().fold(config, |config, host| config.plain_http(host));
@@ -34,7 +46,7 @@ fn registries(builder: Builder, arguments: &TransportArguments) -> Result<Builde
     if let Some(file) = &arguments.registries_conf {
         config = config.registries_conf(file);
     }
-    Ok(builder.registry(Arc::new(RegistryStore::new(config).map_err(unusable)?)))
+    Ok(builder.servers(config))
 }
 
 fn names_registries(arguments: &TransportArguments) -> bool {

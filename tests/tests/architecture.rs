@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace that it may use. Downward only; never backend to backend.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("verimage-core", &[]),
     ("verimage-crypto", &[]),
     ("verimage-import", &["verimage-core"]),
@@ -17,6 +17,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("verimage-cosign", &["verimage-core", "verimage-crypto"]),
     ("verimage-layout", &["verimage-core"]),
     ("verimage-notary-server", &["verimage-core", "verimage-transport"]),
+    ("verimage-notary-v1", &["verimage-core", "verimage-crypto", "verimage-tuf"]),
     ("verimage-notation", &["verimage-core", "verimage-crypto", "verimage-import", "notation-rs"]),
     ("verimage-registry", &["verimage-core", "verimage-transport"]),
     (
@@ -29,6 +30,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
             "verimage-layout",
             "verimage-notation",
             "verimage-notary-server",
+            "verimage-notary-v1",
             "verimage-registry",
             "verimage-transport",
         ],
@@ -43,7 +45,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
 ];
 
 /// Crates that decide without a clock, an environment, files, sockets or a runtime.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "core/verimage-core",
     "core/verimage-crypto",
     "core/verimage-import",
@@ -51,6 +53,7 @@ const PURE: [&str; 7] = [
     "backends/verimage-cosign",
     "backends/notation-rs",
     "backends/verimage-notation",
+    "backends/verimage-notary-v1",
 ];
 
 /// Packages that pure crates never depend on.

@@ -1,6 +1,6 @@
 //! What is remembered of a collection, so that old data are recognised.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -73,6 +73,30 @@ impl TrustState {
     pub fn to_json(&self) -> Vec<u8> {
         // A struct of texts and numbers has a JSON form.
         serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// What is known if two verifications ended with these states: that of the newer root, for a new root may lower the
+    /// versions of roles whose keys it replaced; of one root, the highest version of each role.
+    ///
+    /// Nothing if they cannot both be true: they are of other collections, or have other roots of one version.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Option<Self> {
+        if self.gun != other.gun {
+            return None;
+        }
+        match self.version(&RoleName::Root).cmp(&other.version(&RoleName::Root)) {
+            Ordering::Greater => Some(self),
+            Ordering::Less => Some(other),
+            Ordering::Equal if self.root != other.root => None,
+            Ordering::Equal => {
+                let mut merged = other;
+                for (role, version) in self.versions {
+                    let known = merged.versions.entry(role).or_default();
+                    *known = version.max(*known);
+                }
+                Some(merged)
+            }
+        }
     }
 
     pub(crate) fn check_gun(&self, gun: &Gun) -> Result<(), StateError> {

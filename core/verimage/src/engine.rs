@@ -186,6 +186,8 @@ pub struct Builder {
     repositories: BTreeMap<String, Arc<dyn SignatureStore>>,
     named: BTreeMap<String, Arc<dyn SignatureStore>>,
     registry: RegistryChoice,
+    #[cfg(any(feature = "notary-v1", feature = "registry"))]
+    servers: Option<verimage_transport::RegistryConfig>,
     web: Option<Arc<dyn SignatureStore>>,
     notary: Option<Arc<dyn SignatureStore>>,
     state: Option<Arc<dyn StateStore>>,
@@ -208,6 +210,8 @@ impl Default for Builder {
             repositories: BTreeMap::new(),
             named: BTreeMap::new(),
             registry: RegistryChoice::Machine,
+            #[cfg(any(feature = "notary-v1", feature = "registry"))]
+            servers: None,
             web: None,
             notary: None,
             state: None,
@@ -238,6 +242,14 @@ impl Builder {
     #[must_use]
     pub fn registry(mut self, store: Arc<dyn SignatureStore>) -> Self {
         self.registry = RegistryChoice::Given(store);
+        self
+    }
+
+    /// How registries and Notary servers are reached. Without it, as the container tools of this machine are set up.
+    #[cfg(any(feature = "notary-v1", feature = "registry"))]
+    #[must_use]
+    pub fn servers(mut self, config: verimage_transport::RegistryConfig) -> Self {
+        self.servers = Some(config);
         self
     }
 
@@ -295,21 +307,51 @@ impl Builder {
     ///
     /// # Errors
     /// [`Error::Configuration`] if this machine's registry configuration cannot be read.
-    pub fn build(self) -> Result<Verimage, Error> {
+    pub fn build(mut self) -> Result<Verimage, Error> {
         let offline = matches!(self.registry, RegistryChoice::Offline);
-        let web = self.web.or_else(|| if offline { None } else { machine_web(self.allow_private) });
-        let notary = match self.notary {
-            None if !offline => machine_notary()?,
+        let notary = match self.notary.take() {
+            None if !offline => self.notary_servers()?,
             given => given,
         };
-        let registry = match self.registry {
-            RegistryChoice::Given(store) => Some(store),
+        let registry = match &self.registry {
+            RegistryChoice::Given(store) => Some(store.clone()),
             RegistryChoice::Offline => None,
-            RegistryChoice::Machine => machine_registry()?,
+            RegistryChoice::Machine => self.registries()?,
         };
+        let web = self.web.or_else(|| if offline { None } else { machine_web(self.allow_private) });
         let (repositories, named, state) = (self.repositories, self.named, self.state);
         let router = Router { image: None, registry, repositories, web, notary, state, named };
         Ok(Verimage { router, limits: self.limits, timeout: self.timeout, concurrency: self.concurrency })
+    }
+
+    #[cfg(any(feature = "notary-v1", feature = "registry"))]
+    fn server_config(&self) -> Result<verimage_transport::RegistryConfig, verimage_transport::ConfigError> {
+        self.servers.clone().map_or_else(verimage_transport::RegistryConfig::from_environment, Ok)
+    }
+
+    #[cfg(feature = "notary-v1")]
+    fn notary_servers(&self) -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+        let store = self.server_config().and_then(|config| verimage_notary_server::NotaryServerStore::new(&config));
+        let kept = |store| Some(Arc::new(crate::kept::Kept::new(store)) as Arc<dyn SignatureStore>);
+        store.map(kept).map_err(|error| Error::Configuration(error.to_string()))
+    }
+
+    #[cfg(not(feature = "notary-v1"))]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self)]
+    fn notary_servers(&self) -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+        Ok(None)
+    }
+
+    #[cfg(feature = "registry")]
+    fn registries(&self) -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+        let store = self.server_config().and_then(verimage_registry::RegistryStore::new);
+        store.map(|store| Some(Arc::new(store) as Arc<dyn SignatureStore>)).map_err(|error| Error::Configuration(error.to_string()))
+    }
+
+    #[cfg(not(feature = "registry"))]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self)]
+    fn registries(&self) -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+        Ok(None)
     }
 }
 
@@ -322,31 +364,4 @@ fn machine_web(allow_private: Vec<String>) -> Option<Arc<dyn SignatureStore>> {
 #[cfg(not(feature = "revocation"))]
 fn machine_web(_: Vec<String>) -> Option<Arc<dyn SignatureStore>> {
     None
-}
-
-#[cfg(feature = "notary-v1")]
-fn machine_notary() -> Result<Option<Arc<dyn SignatureStore>>, Error> {
-    let configured = verimage_notary_server::RegistryConfig::from_environment();
-    let store = configured.and_then(|config| verimage_notary_server::NotaryServerStore::new(&config));
-    store
-        .map(|store| Some(Arc::new(crate::kept::Kept::new(store)) as Arc<dyn SignatureStore>))
-        .map_err(|error| Error::Configuration(error.to_string()))
-}
-
-#[cfg(not(feature = "notary-v1"))]
-#[allow(clippy::unnecessary_wraps)]
-fn machine_notary() -> Result<Option<Arc<dyn SignatureStore>>, Error> {
-    Ok(None)
-}
-
-#[cfg(feature = "registry")]
-fn machine_registry() -> Result<Option<Arc<dyn SignatureStore>>, Error> {
-    let configured = verimage_registry::RegistryConfig::from_environment().and_then(verimage_registry::RegistryStore::new);
-    configured.map(|store| Some(Arc::new(store) as Arc<dyn SignatureStore>)).map_err(|error| Error::Configuration(error.to_string()))
-}
-
-#[cfg(not(feature = "registry"))]
-#[allow(clippy::unnecessary_wraps)]
-fn machine_registry() -> Result<Option<Arc<dyn SignatureStore>>, Error> {
-    Ok(None)
 }

@@ -289,13 +289,15 @@ pub(crate) fn default_crypto() -> CryptoSet {
     CryptoSet::rustcrypto()
 }
 
-#[cfg_attr(not(any(feature = "cosign", feature = "notation")), allow(unused_variables))]
+#[cfg_attr(not(any(feature = "cosign", feature = "notation", feature = "notary-v1")), allow(unused_variables))]
 fn backends(crypto: CryptoSet) -> Vec<Arc<dyn Backend>> {
     vec![
         #[cfg(feature = "cosign")]
         verimage_cosign::backend(crypto),
         #[cfg(feature = "notation")]
         verimage_notation::backend(crypto),
+        #[cfg(feature = "notary-v1")]
+        verimage_notary_v1::backend(crypto),
     ]
 }
 

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use verimage_core::policy::document::{AnchorDocument, CertificatesDocument, PolicyDocument, PublicKeyDocument};
-use verimage_core::policy::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot, CertificateKind};
+use verimage_core::policy::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot, AnchorTufRoot, CertificateKind};
 use verimage_core::{Code, PolicyError};
 use verimage_crypto::PublicKey;
 use verimage_crypto::x509::Certificate;
@@ -183,6 +183,10 @@ fn read(anchor: &AnchorDocument, pointer: &str, material: &Material<'_>) -> Resu
         AnchorDocument::TrustedRoot(root) => {
             let json = material.read(&Origin::of(pointer, "trustedRoot", &[("json", &root.json), ("file", &root.file)])?)?;
             Ok(Anchor::TrustedRoot(AnchorRoot { json, dated: None }))
+        }
+        AnchorDocument::TufRoot(root) => {
+            let pem = material.read(&Origin::of(pointer, "tufRoot", &[("pem", &root.pem), ("file", &root.file)])?)?;
+            Ok(Anchor::TufRoot(AnchorTufRoot { pem }))
         }
     }
 }

@@ -189,6 +189,43 @@ impl QuickNotation {
     }
 }
 
+/// A policy over any image that demands a tag in a Notary v1 collection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct QuickNotary {
+    /// A file with the root keys or root certificates.
+    pub root: String,
+    /// The Notary server; Docker's own choice if none is said.
+    pub server: Option<String>,
+    /// Delegations that must have signed; what `docker trust` looks at, if none is said.
+    pub delegations: Vec<String>,
+}
+
+impl QuickNotary {
+    /// A policy for what is signed below this root.
+    pub fn new(root: String) -> Self {
+        Self { root, server: None, delegations: Vec::new() }
+    }
+
+    /// The native policy as YAML.
+    ///
+    /// # Errors
+    /// A sentence, if the YAML cannot be written.
+    pub fn to_yaml(&self) -> Result<String, String> {
+        let mut leaf = Map::from_iter([("root".to_owned(), json!("root"))]);
+        leaf.extend(self.server.as_ref().map(|server| ("server".to_owned(), json!(server))));
+        if !self.delegations.is_empty() {
+            leaf.insert("delegations".to_owned(), json!(self.delegations));
+        }
+        let policy = json!({
+            "apiVersion": "verimage/v1", "kind": "ImagePolicy",
+            "trust": {"root": {"tufRoot": {"file": self.root}}},
+            "rules": [{"name": "command-line", "images": ["**/**"], "require": {"notaryV1": leaf}}],
+        });
+        serde_saphyr::to_string(&policy).map_err(|error| error.to_string())
+    }
+}
+
 impl QuickSigner {
     fn to_leaf(&self, trust: &mut Map<String, Value>, own_root: bool) -> Map<String, Value> {
         let mut anchor = |name: &str, body: Value| {

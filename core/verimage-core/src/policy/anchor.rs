@@ -15,6 +15,8 @@ pub enum Anchor {
     X509(AnchorCertificates),
     /// A sigstore trusted root.
     TrustedRoot(AnchorRoot),
+    /// Root keys or root certificates of Notary v1 collections.
+    TufRoot(AnchorTufRoot),
 }
 
 /// The bytes of a public key, and what the policy says about it.
@@ -46,6 +48,13 @@ pub struct AnchorRoot {
     pub dated: Option<Timestamp>,
 }
 
+/// The bytes of root keys or root certificates of Notary v1 collections.
+#[derive(Clone, Debug)]
+pub struct AnchorTufRoot {
+    /// PEM text as found.
+    pub pem: Vec<u8>,
+}
+
 impl Anchor {
     /// The kind, as policies write it.
     pub fn kind(&self) -> &'static str {
@@ -53,6 +62,7 @@ impl Anchor {
             Self::PublicKey(_) => "publicKey",
             Self::X509(_) => "x509",
             Self::TrustedRoot(_) => "trustedRoot",
+            Self::TufRoot(_) => "tufRoot",
         }
     }
 
@@ -61,6 +71,7 @@ impl Anchor {
             Self::PublicKey(key) => &key.pem,
             Self::X509(certificates) => &certificates.bytes,
             Self::TrustedRoot(root) => &root.json,
+            Self::TufRoot(root) => &root.pem,
         }
     }
 

@@ -63,6 +63,8 @@ pub enum AnchorDocument {
     X509(CertificatesDocument),
     /// A sigstore trusted root: certificate authorities, logs and timestamp authorities in one.
     TrustedRoot(TrustedRootDocument),
+    /// Root keys or root certificates of Notary v1 collections.
+    TufRoot(TufRootDocument),
 }
 
 /// Certificates, by exactly one of `pem`, `file` and `trustStore`.
@@ -105,6 +107,18 @@ pub struct TrustedRootDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json: Option<String>,
     /// A file with it; a relative path starts at the policy's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// Root keys or root certificates of Notary v1 collections, by exactly one of `pem` and `file`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TufRootDocument {
+    /// The keys themselves, PEM: `PUBLIC KEY` blocks, or `CERTIFICATE` blocks to pin the certificates around them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pem: Option<String>,
+    /// A file with them; a relative path starts at the policy's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }

@@ -1,0 +1,65 @@
+//! The leaf `notaryV1` of a policy, as it is written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a policy demands of a tag in a Notary v1 collection: exactly one of `root`, `authority`, `keyIds` and
+/// `insecureTrustOnFirstUse` says whom trust begins with.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NotaryV1Config {
+    /// The Notary server, `https://host[:port]`; by default as Docker has it: Docker Hub's, else the host of the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The collection on the server (GUN); by default the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gun: Option<String>,
+    /// The root keys or root certificates, as named under `trust`; one of them must have signed the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
+    /// The authority that must have issued the root certificate, as named under `trust`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// IDs of root keys as `notary key list` prints them; one of them must have signed the root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_ids: Vec<String>,
+    /// Trust whatever root comes first, and then only what follows from it. Needs a place where it is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insecure_trust_on_first_use: bool,
+    /// Delegations that must have signed the tag, `targets/alice` or `alice`; by default what `docker trust` looks at:
+    /// `targets/releases`, then `targets`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delegations: Vec<String>,
+    /// How many of the delegations are enough, told apart by their keys; by default all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<usize>,
+    /// Whether the dates of the certificate around a pinned root key count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_dates: Option<CertificateDates>,
+    /// What binds a pinned root key to the collection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_binding: Option<RootBinding>,
+}
+
+/// Whether the dates of the certificate around a pinned root key count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CertificateDates {
+    /// They do not: the pin stands for them. Those of many old collections have run out.
+    #[default]
+    Ignored,
+    /// They do.
+    Enforced,
+}
+
+/// What binds a pinned root key to the collection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RootBinding {
+    /// A certificate for the key in the name of the collection.
+    #[default]
+    Certificate,
+    /// Nothing: for keys without a certificate, that are used for one collection only. Metadata do not name their collection, so
+    /// the server could answer with that of another one under the same key.
+    InsecureNone,
+}
