@@ -1,7 +1,7 @@
 //! Where the metadata are: which server, which collection, which file (specification section 1).
 
 use verimage_core::{Answer, ImageRef, Place, RoleVersion, StoreErrorKind, Want, What};
-use verimage_tuf::{Answer as FileAnswer, Gun, GunError, Request, RoleFile, RoleName};
+use verimage_tuf::{Answer as FileAnswer, Gun, GunError, Limits, Request, RoleFile, RoleName};
 
 /// Docker Hub as image names say it, and its Notary server.
 const DOCKER_HUB: &str = "docker.io";
@@ -39,9 +39,10 @@ pub(crate) fn role(server: &str, collection: &Gun, role: &RoleName) -> Want {
     file(server, collection, &RoleFile::Current(role.clone()), 0)
 }
 
-/// The file that a verification asks for.
+/// The file that a verification asks for. One that is longer than another file says is to be told from one that is too long
+/// for anybody, so the bound is that of the role.
 pub(crate) fn requested(server: &str, collection: &Gun, request: &Request) -> Want {
-    file(server, collection, &request.file, request.max_bytes)
+    file(server, collection, &request.file, Limits::default().of(request.file.role()))
 }
 
 fn file(server: &str, collection: &Gun, file: &RoleFile, max_bytes: u64) -> Want {

@@ -67,7 +67,7 @@ codes! {
     PayloadMalformed "payload-malformed" Deny 25 "A signature, its envelope or its payload is not well formed." "Sign again with a current tool; the detail names what is wrong.";
     CertificateMalformed "certificate-malformed" Deny 27 "A certificate of the signature cannot be read." "Sign again with a certificate in its standard form; the detail names the part.";
     SignatureInvalid "signature-invalid" Deny 30 "The signature does not verify with the expected key." "Check that the policy holds the key that signed, and that nothing changed the signature.";
-    CertificateUntrusted "certificate-untrusted" Deny 32 "No trusted authority issued the signer's certificate for this purpose." "Check which authority issued it, and that the policy names that authority.";
+    CertificateUntrusted "certificate-untrusted" Deny 32 "No trusted authority issued the signer's certificate for this purpose, or the root of its metadata is another one than is pinned." "Check which authority or root it is, and that the policy names that one.";
     CertificateExpired "certificate-expired" Deny 34 "A certificate was not valid when the signature was made." "Sign with a valid certificate and a proof of the time of signing; if the proof is there, check the clock of the signer.";
     CertificateRevoked "certificate-revoked" Deny 35 "A certificate was revoked." "Sign again with a certificate that was not; ask who revoked this one and why.";
     SignatureExpired "signature-expired" Deny 36 "The signature has passed the time that its signer set." "Sign again; the signer said that the signature should not count any longer.";

@@ -68,7 +68,7 @@ pub enum FailureKind {
     IdentityMismatch,
     /// A delegation that is needed is not there.
     DelegationMissing,
-    /// The tag has another digest than the reference.
+    /// The tag has another digest than the reference, or delegations do not agree on it.
     TagDigestMismatch,
     /// More bytes, roles or signatures than allowed.
     LimitExceeded,
@@ -347,7 +347,7 @@ impl Fault {
         match self {
             Self::NotSigned | Self::TargetMissing { .. } | Self::NotReleased { .. } => SignatureNotFound,
             Self::NoValidSignature { .. } | Self::PinnedKeyDidNotSign { .. } | Self::Rotation { .. } => SignatureInvalid,
-            Self::Threshold { .. } | Self::Disagreement { .. } | Self::TooFewDelegations { .. } => ThresholdNotMet,
+            Self::Threshold { .. } | Self::TooFewDelegations { .. } => ThresholdNotMet,
             Self::Absent { .. } if matches!(role, RoleName::Delegation(_)) => DelegationMissing,
             Self::Absent { .. }
             | Self::Hash { .. }
@@ -361,7 +361,7 @@ impl Fault {
             Self::RootKey(fault) => fault.kind(),
             Self::Pin { .. } | Self::Authority(_) => CertificateUntrusted,
             Self::NotDelegated { .. } | Self::NotPublished => DelegationMissing,
-            Self::TagDigest { .. } => TagDigestMismatch,
+            Self::TagDigest { .. } | Self::Disagreement { .. } => TagDigestMismatch,
             Self::TooLarge { .. } | Self::TooMany { .. } => LimitExceeded,
             Self::Unreachable { .. } => StoreUnavailable,
         }
