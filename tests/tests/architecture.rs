@@ -7,10 +7,11 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace that it may use. Downward only; never backend to backend.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("verimage-core", &[]),
     ("verimage-crypto", &[]),
     ("verimage-import", &["verimage-core"]),
+    ("verimage-tuf", &["verimage-core", "verimage-crypto"]),
     ("notation-rs", &["verimage-crypto"]),
     ("verimage-cosign", &["verimage-core", "verimage-crypto"]),
     ("verimage-layout", &["verimage-core"]),
@@ -30,15 +31,19 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ),
     ("verimage-cli", &["verimage"]),
     ("verimage-benches", &["verimage", "verimage-core", "verimage-crypto", "verimage-cosign"]),
-    ("verimage-tests", &["verimage", "verimage-core", "verimage-crypto", "verimage-import", "verimage-cosign", "notation-rs"]),
+    (
+        "verimage-tests",
+        &["verimage", "verimage-core", "verimage-crypto", "verimage-import", "verimage-tuf", "verimage-cosign", "notation-rs"],
+    ),
     ("verimage-fuzz", &[]),
 ];
 
 /// Crates that decide without a clock, an environment, files, sockets or a runtime.
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
     "core/verimage-core",
     "core/verimage-crypto",
     "core/verimage-import",
+    "core/verimage-tuf",
     "backends/verimage-cosign",
     "backends/notation-rs",
     "backends/verimage-notation",
