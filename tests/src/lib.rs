@@ -10,6 +10,7 @@ mod cosign;
 mod crypto;
 pub mod instance;
 pub mod memory;
+mod notary;
 mod notation;
 mod policy;
 mod reference;
@@ -118,6 +119,9 @@ impl Runner {
             "notation-oci-layout" => notation::layout(case),
             "policy-parse" => policy::parse(case),
             "canonical-json-rfc8785" => canonical::json(case),
+            "canonical-json-olpc" => notary::canonical(case),
+            "notary-v1-target" => notary::target(case),
+            "notary-v1-collection" => notary::collection(case),
             "merkle-inclusion" | "merkle-consistency" => transparency::merkle(case),
             "rfc3161-token" => timestamp::token(case),
             "tuf-client" => tuf::client(case),
