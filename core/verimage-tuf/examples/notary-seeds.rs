@@ -1,4 +1,4 @@
-//! Writes the fuzz seeds of Notary v1, which the signer of the tests makes: `cargo run -p verimage-tuf --example seeds`.
+//! Writes the fuzz seeds of Notary v1, which the signer of the tests makes: `cargo run -p verimage-tuf --example notary-seeds`.
 
 #![allow(clippy::disallowed_methods, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![allow(dead_code, missing_docs, unreachable_pub)]
