@@ -2,8 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+mod notary;
+
 use std::collections::BTreeMap;
 use std::path::Path;
+
+pub use notary::{notary_collection, notary_metadata};
 
 use notation_rs::TrustedIdentity;
 use notation_rs::envelope::{Envelope, Format, PssSalt};
@@ -199,13 +203,15 @@ mod tests {
 
     #[test]
     fn seeds_pass() {
-        let targets: [(&str, fn(&[u8])); 12] = [
+        let targets: [(&str, fn(&[u8])); 14] = [
             ("bundle", bundle),
             ("certificate", certificate),
             ("manifest", manifest),
             ("notation-envelope", notation_envelope),
             ("notation-policy", notation_policy),
             ("notation-revocation", notation_revocation),
+            ("notary-collection", notary_collection),
+            ("notary-metadata", notary_metadata),
             ("payload", payload),
             ("policy", policy),
             ("reference", reference),

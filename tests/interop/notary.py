@@ -188,7 +188,7 @@ def ask_published(suite, server):
     one.notary.remove(one.gun, "v1")
     reader.ask("published/removed", "v1", code="signature-not-found")
     stranger = suite.reader(one, root=make_key(suite.directory, "stranger", "p256"))
-    stranger.ask("published/other-pin", "latest", code="signature-invalid")
+    stranger.ask("published/other-pin", "latest", code="certificate-untrusted")
     nobody = suite.reader(one)
     nobody.gun = f"{HOST}/demo/unsigned"
     nobody.ask("published/unsigned", "v1", code="signature-not-found")

@@ -126,6 +126,7 @@ fn leaf(case: &Case, trust: &mut Map<String, Value>) -> Value {
                 leaf["authority"] = json!("authority");
             }
             "keyId" => leaf["keyIds"] = json!([value]),
+            "rootBinding" => leaf["rootBinding"] = value.clone(),
             "firstUse" => leaf["insecureTrustOnFirstUse"] = json!(true),
             other => panic!("{other}"),
         }

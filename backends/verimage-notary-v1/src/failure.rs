@@ -13,7 +13,7 @@ pub(crate) fn failure(refusal: &Refusal) -> Option<Failure> {
         FailureKind::RollbackDetected => Code::RollbackDetected,
         FailureKind::CertificateUntrusted => Code::CertificateUntrusted,
         FailureKind::CertificateExpired => Code::CertificateExpired,
-        FailureKind::IdentityMismatch => Code::ReferenceMismatch,
+        FailureKind::ReferenceMismatch => Code::ReferenceMismatch,
         FailureKind::DelegationMissing => Code::DelegationMissing,
         FailureKind::TagDigestMismatch => Code::TagDigestMismatch,
         FailureKind::LimitExceeded => Code::LimitExceeded,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     DelegationName, RoleName,
@@ -130,23 +130,27 @@ impl Snapshot {
 pub(crate) struct Targets {
     pub(crate) header: Header,
     /// Read when they are asked for.
-    entries: BTreeMap<String, Value>,
+    entries: Map<String, Value>,
     pub(crate) keys: Keys,
     pub(crate) delegations: BTreeMap<DelegationName, Delegation>,
 }
 
 impl Targets {
-    /// The role must be known, because it may delegate to its direct children only (C12).
-    pub(crate) fn read(envelope: &Envelope, role: &RoleName) -> Result<Self, Malformed> {
+    /// The role must be known, because it may delegate to its direct children only (C12). The entries, which can be many, are
+    /// taken out of what was signed.
+    pub(crate) fn read(envelope: &mut Envelope, role: &RoleName) -> Result<Self, Malformed> {
         let signed = Members::of(&envelope.signed, "`signed`")?;
         let header = Header::read(&signed, "Targets")?;
-        let entries = signed.map_or_empty("targets")?.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let mut targets = Self { header, entries, keys: Keys::default(), delegations: BTreeMap::new() };
+        let mut targets = Self { header, entries: Map::new(), keys: Keys::default(), delegations: BTreeMap::new() };
         if let Some(members) = signed.object_or_absent("delegations", "`delegations`")? {
             targets.keys = Keys::read(&members)?;
             for value in members.list_or_empty("roles")? {
                 targets.delegate(Delegation::read(value, &targets.keys, role)?)?;
             }
+        }
+        signed.object_or_absent("targets", "`targets`")?;
+        if let Some(Value::Object(entries)) = envelope.signed.get_mut("targets").map(Value::take) {
+            targets.entries = entries;
         }
         Ok(targets)
     }

@@ -65,7 +65,7 @@ pub enum FailureKind {
     /// The root certificate is past its validity, or before it.
     CertificateExpired,
     /// The root certificate is for another collection.
-    IdentityMismatch,
+    ReferenceMismatch,
     /// A delegation that is needed is not there.
     DelegationMissing,
     /// The tag has another digest than the reference, or delegations do not agree on it.
@@ -89,7 +89,7 @@ impl FailureKind {
             Self::RollbackDetected => "rollback-detected",
             Self::CertificateUntrusted => "certificate-untrusted",
             Self::CertificateExpired => "certificate-expired",
-            Self::IdentityMismatch => "identity-mismatch",
+            Self::ReferenceMismatch => "reference-mismatch",
             Self::DelegationMissing => "delegation-missing",
             Self::TagDigestMismatch => "tag-digest-mismatch",
             Self::LimitExceeded => "limit-exceeded",
@@ -483,7 +483,7 @@ pub enum RootKeyFault {
 impl RootKeyFault {
     fn kind(&self) -> FailureKind {
         match self {
-            Self::CommonName { .. } => FailureKind::IdentityMismatch,
+            Self::CommonName { .. } => FailureKind::ReferenceMismatch,
             Self::Validity { .. } => FailureKind::CertificateExpired,
             Self::Bare | Self::Bundle(_) | Self::Algorithm { .. } | Self::Key(_) => FailureKind::CertificateUntrusted,
         }

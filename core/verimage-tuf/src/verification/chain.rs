@@ -99,12 +99,12 @@ impl Verification {
         role: RoleName,
         bytes: Bytes,
         signatories: &Signatories<'_>,
-        read: impl FnOnce(&Envelope) -> Result<(Header, T), crate::failure::Malformed>,
+        read: impl FnOnce(&mut Envelope) -> Result<(Header, T), crate::failure::Malformed>,
     ) -> Result<Verified<T>, Stop> {
         let at_role = role.clone();
         let fault = of::<Fault>(&at_role);
-        let envelope = Envelope::parse(&bytes).map_err(of(&role))?;
-        let (header, document) = read(&envelope).map_err(of(&role))?;
+        let mut envelope = Envelope::parse(&bytes).map_err(of(&role))?;
+        let (header, document) = read(&mut envelope).map_err(of(&role))?;
         let keys = signatories.keys.of(signatories.authority);
         let signers = verify_threshold(&envelope, &keys, signatories.authority.threshold, &self.expectation.crypto).map_err(&fault)?;
         let known = self.known_version(&role);

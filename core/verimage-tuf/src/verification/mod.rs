@@ -8,6 +8,7 @@ mod root;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use verimage_crypto::CryptoSet;
 
@@ -102,6 +103,10 @@ pub struct Verification {
     /// The root of the state was established under these very pins.
     is_anchored: bool,
     files: Files,
+    /// The root to which the chain was followed, so that each root is read once.
+    followed: Option<Bytes>,
+    /// The lowest version that was searched for a pinned key.
+    searched_to: Option<u64>,
     root: Option<Verified<Root>>,
     timestamp: Option<Verified<TimestampRole>>,
     snapshot: Option<Verified<Snapshot>>,
@@ -134,6 +139,8 @@ impl Verification {
             known_root,
             is_anchored,
             files: Files::new(cache),
+            followed: None,
+            searched_to: None,
             root: None,
             timestamp: None,
             snapshot: None,

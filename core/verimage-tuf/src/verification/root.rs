@@ -91,8 +91,11 @@ impl Verification {
     fn trust(&mut self, candidate: Candidate) -> Result<(), Stop> {
         let at_root = of::<Fault>(&RoleName::Root);
         let base = self.root_in_use().or_else(|| self.known_root.clone());
-        if let Some(base) = &base {
+        if let Some(base) = &base
+            && self.followed.as_ref() != Some(&candidate.bytes)
+        {
             self.follow(base, &candidate)?;
+            self.followed = Some(candidate.bytes.clone());
         }
         let expectation = self.expectation.clone();
         let question = Question { gun: &expectation.gun, now: self.now, crypto: expectation.crypto };
@@ -181,7 +184,7 @@ impl Verification {
     fn follow_from_pinned(&mut self, newest: &Candidate, fault: Fault) -> Result<(), Stop> {
         let lowest = newest.version().saturating_sub(self.expectation.limits.root_versions).max(1);
         if matches!(fault, Fault::Pin { .. }) {
-            for version in (lowest..newest.version()).rev() {
+            for version in (lowest..self.searched_to.unwrap_or(newest.version())).rev() {
                 let candidate = match self.root_version(version) {
                     Err(Stop::Fault(_, absent)) if matches!(*absent, Fault::Absent { .. }) => break,
                     other => other?,
@@ -193,6 +196,7 @@ impl Verification {
                     self.warn(Warning::PinOutdated { version, newest: newest.version() });
                     return Ok(());
                 }
+                self.searched_to = Some(version);
             }
         }
         Err(Stop::fault(RoleName::Root, fault))

@@ -163,10 +163,10 @@ fn the_common_name_is_that_of_the_collection() {
         "",
         "Registry.example.com/team/app",
     ] {
-        assert_refused(&ask(pinned("root")), &certified(&Certificate::new(name, KEY)), "root", Check::Pin, "identity-mismatch");
+        assert_refused(&ask(pinned("root")), &certified(&Certificate::new(name, KEY)), "root", Check::Pin, "reference-mismatch");
     }
     let two = Certificate { subject: vec!["somebody", GUN], ..Certificate::new(GUN, KEY) };
-    assert_refused(&ask(pinned("root")), &certified(&two), "root", Check::Pin, "identity-mismatch");
+    assert_refused(&ask(pinned("root")), &certified(&two), "root", Check::Pin, "reference-mismatch");
 }
 
 /// Corpus cases 80 to 82.

@@ -59,6 +59,14 @@ fn a_pinned_key_that_was_replaced_is_followed_and_told() {
     assert_refused(&Ask { edit, ..Ask::default() }, &server, "root", Check::Pin, "certificate-untrusted");
 }
 
+/// A server makes up an old root that lists the pinned key, and all that follows.
+#[test]
+fn an_old_root_that_the_pinned_key_did_not_sign() {
+    let made_up = |first: &[&'static str]| rotate(vec![root(1, &["root", "forger"], first), root(2, &["forger"], &["forger"])]);
+    assert_refused(&Ask::default(), &made_up(&["forger"]), "root", Check::Pin, "signature-invalid");
+    Ask::default().evidence(&made_up(&["forger", "root"]));
+}
+
 /// Corpus case 75.
 #[test]
 fn roots_in_between_may_have_expired_but_not_the_newest() {

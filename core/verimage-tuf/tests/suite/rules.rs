@@ -106,7 +106,7 @@ fn all_named_delegations_agree() {
     let ask = |list: &[&str]| wanting(all_of(list), Wanted::Tag("both".to_owned()));
     assert_found(&ask(&["alice"]), &server, "releases", &["targets/alice"]);
     assert_found(&ask(&["releases", "targets/alice"]), &server, "releases", &["targets/releases", "targets/alice"]);
-    assert_refused(&ask(&["alice", "bob"]), &server, "targets/alice", Check::Agreement, "threshold-not-met");
+    assert_refused(&ask(&["alice", "bob"]), &server, "targets/alice", Check::Agreement, "tag-digest-mismatch");
     assert_refused(&ask(&["alice", "carol"]), &server, "targets/carol", Check::Delegation, "delegation-missing");
     let only = wanting(all_of(&["alice", "bob"]), Wanted::Tag("only".to_owned()));
     assert_refused(&only, &server, "targets/bob", Check::Agreement, "signature-not-found");
@@ -136,7 +136,7 @@ fn some_of_the_named_delegations_agree() {
     assert_refused(&ask(3, &["releases", "alice", "bob"]), &server, "targets", Check::Agreement, "threshold-not-met");
     assert_refused(&ask(2, &["alice", "bob", "carol"]), &server, "targets", Check::Agreement, "threshold-not-met");
     // Two digests with enough signers each.
-    assert_refused(&ask(1, &["alice", "bob"]), &server, "targets/alice", Check::Agreement, "threshold-not-met");
+    assert_refused(&ask(1, &["alice", "bob"]), &server, "targets/alice", Check::Agreement, "tag-digest-mismatch");
     // A broken one does not count, and is told.
     let mut repository = team();
     repository.delegations.get_mut("targets/bob").unwrap().signed["expires"] = "2020-01-01T00:00:00Z".into();

@@ -158,7 +158,7 @@ impl Signer {
 
     /// With certificates in PEM, the leaf first.
     pub fn certified(key: Key, certificates: &[Vec<u8>]) -> Self {
-        let public = certificates.iter().flat_map(|der| pem(der).into_bytes()).collect();
+        let public = certificates.iter().flat_map(|der| pem("CERTIFICATE", der).into_bytes()).collect();
         let key_type = if key == Key::Rsa { "rsa-x509" } else { "ecdsa-x509" };
         Self { key_type, public, ..Self::bare(key) }
     }
@@ -227,8 +227,8 @@ impl Certificate {
     }
 }
 
-pub fn pem(der: &[u8]) -> String {
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64(der))
+pub fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64(der))
 }
 
 /// Common names, each in a part of its own.
