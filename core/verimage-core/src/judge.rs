@@ -16,6 +16,7 @@ use crate::verdict::{
     VerdictSubject,
 };
 use crate::verifier::Context;
+use crate::want::What;
 
 struct Judged<'a> {
     rule: Option<&'a Rule>,
@@ -237,7 +238,7 @@ fn leaf_verdict(leaf: &Leaf) -> LeafVerdict {
         searched: leaf
             .asked
             .iter()
-            .filter(|want| !matches!(want.what, crate::want::What::Blob(_)))
+            .filter(|want| !matches!(want.what, What::Blob(_) | What::TrustState { .. }))
             .map(|want| want.describe(&leaf.reference))
             .collect(),
         trusted: leaf.evidence().any(|evidence| evidence.trusted),
