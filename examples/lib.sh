@@ -25,6 +25,18 @@ serve() {
     done >"$work/registries.conf"
 }
 
+# serve_trust HOST: the folder `trust` of the example stands for this notary server, which is asked without TLS.
+serve_trust() {
+    python3 ../trust_server.py trust "$work/address" &
+    server=$!
+    for _ in $(seq 200); do
+        [ -s "$work/address" ] && break
+        sleep 0.05
+    done
+    export http_proxy="http://$(cat "$work/address")" no_proxy=127.0.0.1
+    : >"$work/registries.conf"
+}
+
 # show EXIT COMMAND...: runs a command as the reader would type it; another exit code ends the example.
 show() {
     local expected=$1 status=0

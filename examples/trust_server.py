@@ -5,7 +5,7 @@
 
 The role files in FOLDER/docker.io/a/b are those of the repository `docker.io/a/b`; under a name with a hash in it
 (`targets.<sha256>.json`, as clients ask for it) they are the same. The address is written to ADDRESS_FILE once somebody
-may ask.
+may ask. As a proxy it stands for whatever host it is asked about.
 """
 
 import re
@@ -23,6 +23,7 @@ class TrustServer(BaseHTTPRequestHandler):
     root = None
 
     def do_GET(self):
+        self.path = re.sub("^http://[^/]*", "", self.path)
         found = b"{}" if self.path == "/v2/" else self.find()
         content = ABSENT if found is None else found
         self.send_response(404 if found is None else 200)

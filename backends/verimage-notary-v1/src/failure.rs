@@ -20,7 +20,7 @@ pub(crate) fn failure(refusal: &Refusal) -> Option<Failure> {
         FailureKind::StoreUnavailable => return None,
         _ => Code::MetadataInvalid,
     };
-    Some(Failure::new(code, format!("{refusal}; {}", refusal.hint())))
+    Some(Failure::new(code, format!("{refusal}. {}", refusal.hint())))
 }
 
 /// What was kept cannot be used, and must not be taken for a first contact.
