@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use verimage::core::{Blob, Place, RoleVersion, SignatureStore, StateStore, StoreError, Want, What, async_trait};
 use verimage::{
     CryptoSet, Decision, FolderMaterial, ImageRef, ImageSource, LayoutStore, MemoryState, Policy, PolicyLoader, Replayed, Request,
-    Selector, Transcript, Verdict, Verimage,
+    Selector, StateFolder, Transcript, Verdict, Verimage,
 };
 
 #[derive(Clone, Deserialize)]
@@ -211,5 +211,173 @@ fn four_files_and_one_for_each_delegation_that_is_needed() {
         let verdict = run(engine(server.clone(), None).run(&request(&case), &policy(&case, CryptoSet::aws_lc()))).unwrap().verdict;
         let asked = server.asked();
         assert_eq!((verdict.decision, asked.len()), (Decision::Allow, 4 + delegations), "{name}: {asked:?}");
+    }
+}
+
+/// A Notary server of the loopback interface over http, that holds one collection and counts.
+struct Loopback {
+    address: std::net::SocketAddr,
+    heads: std::sync::mpsc::Receiver<String>,
+}
+
+impl Loopback {
+    fn start(collection: &str) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let folder = fixtures().join("collections").join(collection);
+        let (sender, heads) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let _ = sender.send(serve(client, &folder));
+            }
+        });
+        Self { address, heads }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.heads.try_iter().collect()
+    }
+}
+
+/// Answers one request, and gives the file that was asked for without the hash in its name.
+fn serve(mut client: std::net::TcpStream, folder: &Path) -> String {
+    use std::io::{BufRead, BufReader, Write};
+    let mut head = String::new();
+    let mut reader = BufReader::new(client.try_clone().unwrap());
+    while reader.read_line(&mut head).unwrap_or(0) > 2 {}
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    let asked = path.split("/_trust/tuf/").nth(1).unwrap_or(path);
+    let is_hash = |part: &&str| part.len() != 64;
+    let file: String = asked.split('.').filter(is_hash).collect::<Vec<_>>().join(".");
+    let (status, body) = fs::read(folder.join(&file)).map_or(("404 Not Found", Vec::new()), |bytes| ("200 OK", bytes));
+    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let _ = client.write_all(answer.as_bytes()).and_then(|()| client.write_all(&body));
+    file
+}
+
+/// Through the engine's own store: four files cold; with what was kept, and files by hash at hand, the timestamp alone.
+#[test]
+fn the_second_time_only_the_timestamp_is_asked_for() {
+    let case = case("team-agreed");
+    let server = Loopback::start(case.collection.as_deref().unwrap());
+    let root = fixtures().join(case.pin["publicKey"].as_str().unwrap());
+    let leaf = json!({"notaryV1": {"server": format!("http://{}", server.address), "root": "root"}});
+    let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": {"root": {"tufRoot": {"file": root}}},
+        "rules": [{"name": "demo", "images": ["**/**"], "require": leaf}]});
+    let policy = PolicyLoader::new().load_text(&policy.to_string(), "policy", &FolderMaterial::new(None)).unwrap();
+    let config = verimage::registry::RegistryConfig::default();
+    let builder = Verimage::builder().servers(config).state(Arc::new(MemoryState::default()));
+    let engine = builder.build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let files = ["root.json", "timestamp.json", "snapshot.json", "targets.json", "targets/releases.json"];
+    for expected in [&files[..], &files[1..2], &files[1..2]] {
+        let verdict = runtime.block_on(engine.run(&request(&case), &policy)).unwrap().verdict;
+        let (mut asked, mut expected) = (server.asked(), expected.to_vec());
+        asked.sort();
+        expected.sort_unstable();
+        assert_eq!((verdict.decision, asked), (Decision::Allow, expected.iter().map(ToString::to_string).collect()), "{}", verdict.message);
+        assert!(verdict.warnings.is_empty(), "{:?}", verdict.warnings);
+    }
+}
+
+/// What a newcomer meets first: four causes, four codes, and words that say what to do.
+#[test]
+fn four_troubles_are_told_apart() {
+    for (name, code, words) in [
+        ("tag-absent", "signature-not-found", "docker trust sign"),
+        ("attack-pin-other-key", "certificate-untrusted", "Compare the pin"),
+        ("attack-expired-timestamp", "metadata-expired", "clock"),
+        ("unsigned", "signature-not-found", "not signed"),
+    ] {
+        let verdict = run(judge(&case(name), CryptoSet::aws_lc()));
+        assert_eq!(verdict.code.as_deref(), Some(code), "{name}");
+        assert!(verdict.message.contains(words) && verdict.message.contains("registry.example/demo"), "{name}: {}", verdict.message);
+        assert!(verdict.leaves.iter().any(|leaf| leaf.searched.iter().any(|place| place.contains("https://notary.example"))), "{name}");
+    }
+    let case = case("tag");
+    let engine = Verimage::builder().offline().build().unwrap();
+    let verdict = run(engine.run(&request(&case), &policy(&case, CryptoSet::aws_lc()))).unwrap().verdict;
+    assert_eq!((verdict.decision, verdict.code.as_deref()), (Decision::Inconclusive, Some("store-unavailable")));
+}
+
+/// Without anybody who keeps what was seen the verdict says so, and trust on first use is none.
+#[test]
+fn what_nobody_keeps_is_said() {
+    let pinned = case("tag");
+    let verdict = run(engine(Server::with(&pinned, Some("tags")), None).run(&request(&pinned), &policy(&pinned, CryptoSet::aws_lc())));
+    let verdict = verdict.unwrap().verdict;
+    assert_eq!((verdict.decision, verdict.warnings), (Decision::Allow, vec!["trust-state-not-kept".to_owned()]));
+    let first = case("pin-first-use");
+    let verdict = run(engine(Server::with(&first, Some("tags")), None).run(&request(&first), &policy(&first, CryptoSet::aws_lc())));
+    let verdict = verdict.unwrap().verdict;
+    assert_eq!((verdict.decision, verdict.code.as_deref()), (Decision::Inconclusive, Some("trust-state-unreadable")));
+}
+
+/// State that is there and cannot be read is never a first contact.
+#[test]
+fn state_that_cannot_be_read_is_inconclusive() {
+    let case = case("tag");
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::new(folder.path());
+    let policy = policy(&case, CryptoSet::aws_lc());
+    let judge = || {
+        let engine = engine(Server::with(&case, Some("tags")), Some(Arc::new(state.clone())));
+        run(engine.run(&request(&case), &policy)).unwrap().verdict
+    };
+    assert_eq!(judge().decision, Decision::Allow);
+    let file = state.file("https://notary.example", &case.gun);
+    let kept = fs::read_to_string(&file).unwrap();
+    for broken in ["", "{}", &kept.replace("versions", "version"), &kept[..kept.len() / 2]] {
+        fs::write(&file, broken).unwrap();
+        let verdict = judge();
+        assert_eq!((verdict.decision, verdict.code.as_deref()), (Decision::Inconclusive, Some("trust-state-unreadable")), "{broken}");
+    }
+    fs::write(&file, kept).unwrap();
+    assert_eq!(judge().decision, Decision::Allow);
+}
+
+/// Two runs that end with different states keep the higher version of each role.
+#[test]
+fn what_was_seen_is_merged() {
+    use verimage_tuf::TrustState;
+    let seen = |collection: &str| {
+        let case = case("tag");
+        let state: Arc<dyn StateStore> = Arc::new(MemoryState::default());
+        let engine = engine(Server::with(&case, Some(collection)), Some(state.clone()));
+        run(engine.run(&request(&case), &policy(&case, CryptoSet::aws_lc()))).unwrap();
+        TrustState::from_json(&run(state.load("https://notary.example", &case.gun)).unwrap().unwrap()).unwrap()
+    };
+    let (older, newer) = (seen("tags-before"), seen("tags"));
+    assert_ne!(older.versions(), newer.versions());
+    for merged in [older.clone().merge(newer.clone()).unwrap(), newer.clone().merge(older).unwrap()] {
+        assert_eq!(merged.versions(), newer.versions());
+    }
+}
+
+/// Policies that cannot mean anything do not load.
+#[test]
+fn leaves_that_make_no_sense_do_not_load() {
+    let key = fixtures().join("pins/tags.pub");
+    let load = |leaf: Value| {
+        let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy",
+            "trust": {"root": {"tufRoot": {"file": key}}},
+            "rules": [{"name": "demo", "images": ["**/**"], "require": {"notaryV1": leaf}}]});
+        PolicyLoader::new().load_text(&policy.to_string(), "policy", &FolderMaterial::new(None)).map_err(|error| error.pointer)
+    };
+    assert!(load(json!({"root": "root"})).is_ok());
+    for (leaf, pointer) in [
+        (json!({"root": "root", "keyIds": ["a"]}), ""),
+        (json!({"root": "root", "insecureTrustOnFirstUse": true}), ""),
+        (json!({"root": "nobody"}), "/root"),
+        (json!({"root": "root", "server": "ftp://notary.example"}), "/server"),
+        (json!({"root": "root", "server": "https://notary.example/path"}), "/server"),
+        (json!({"root": "root", "gun": "../elsewhere"}), "/gun"),
+        (json!({"root": "root", "delegations": ["alice", "targets/alice"]}), "/delegations"),
+        (json!({"root": "root", "delegations": ["Alice"]}), "/delegations/0"),
+        (json!({"root": "root", "threshold": 1}), "/threshold"),
+        (json!({"root": "root", "delegations": ["alice"], "threshold": 2}), "/threshold"),
+        (json!({"root": "root", "maxAge": "1h"}), "/maxAge"),
+    ] {
+        assert_eq!(load(leaf.clone()).err(), Some(format!("/rules/0/require/notaryV1{pointer}")), "{leaf}");
     }
 }
