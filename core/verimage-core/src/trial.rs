@@ -40,7 +40,8 @@ struct Part {
 pub(crate) struct TrialResult<'a> {
     pub(crate) decision: Decision,
     pub(crate) failure: Option<Failure>,
-    pub(crate) signers: Vec<&'a Signer>,
+    /// Signers that suffice, and whether a signature of each was verified in full.
+    pub(crate) signers: Vec<(&'a Signer, bool)>,
     pub(crate) digest: Option<&'a Digest>,
     pub(crate) platform: Option<&'a str>,
     pub(crate) is_index: Option<bool>,
@@ -190,8 +191,8 @@ impl Candidate {
     }
 
     /// Signers that suffice for this candidate.
-    fn signers(&self) -> Vec<&Signer> {
-        self.parts.iter().filter_map(|part| part.outcome.alternatives.first()).flatten().collect()
+    fn signers(&self) -> Vec<(&Signer, bool)> {
+        self.parts.iter().flat_map(Part::signers).collect()
     }
 }
 
@@ -200,6 +201,17 @@ impl Part {
         let mut leaves = Vec::with_capacity(leaf_count(tree));
         plant(tree, subject, false, &mut leaves);
         Self { tree: tree.clone(), leaves, outcome: Outcome::default() }
+    }
+
+    /// Of the sets of signers that suffice the one with the fewest whose signatures were not verified in full.
+    fn signers(&self) -> Vec<(&Signer, bool)> {
+        let doubtful = |set: &&Vec<Signer>| set.iter().filter(|signer| !self.trusts(signer)).count();
+        let chosen = self.outcome.alternatives.iter().min_by_key(doubtful);
+        chosen.into_iter().flatten().map(|signer| (signer, self.trusts(signer))).collect()
+    }
+
+    fn trusts(&self, signer: &Signer) -> bool {
+        self.leaves.iter().flat_map(Leaf::evidence).any(|evidence| evidence.trusted && evidence.signer == *signer)
     }
 }
 
