@@ -42,7 +42,7 @@ pub enum CheckResult {
     Passed,
     /// It failed.
     Failed(CheckError),
-    /// It was not made: the level skips it, there was nothing to check, or integrity had failed.
+    /// It was not made: the level skips it, there was nothing to check, or a check that is enforced had failed before.
     NotPerformed,
 }
 

@@ -179,6 +179,32 @@ fn every_failure_is_told_and_integrity_stops() {
     assert_eq!(outcome.checks.iter().filter(|check| check.result == CheckResult::NotPerformed).count(), 7);
 }
 
+/// What has failed stops the signature before its timestamp is verified, and before revocation is asked about.
+#[test]
+fn what_is_enforced_and_fails_stops_before_the_timestamp_and_revocation() {
+    let mut pki = crate::sign::Pki::new(KEY);
+    pki.leaf = pki.leaf.with(distribution_points(&["http://list.example/"]));
+    let mut jws = Jws::new(KEY).chain(pki.chain());
+    jws.token = Some(b"no token".to_vec());
+    let bytes = jws.build();
+    let results = |members: Value| {
+        let outcome = verify(&statement(members), &bytes);
+        assert!(!outcome.is_allowed() && outcome.is_final());
+        let result = |check| outcome.result(CheckKind::Type(check)).cloned().unwrap();
+        (result(VerificationType::AuthenticTimestamp), result(VerificationType::Revocation))
+    };
+    let not_performed = CheckResult::NotPerformed;
+    let stranger = json!({"trustStores": ["ca:test", "tsa:test"], "trustedIdentities": ["x509.subject: C=US, ST=WA, O=Other"]});
+    assert_eq!(results(stranger), (not_performed.clone(), not_performed.clone()));
+    let (stamp, revocation) = results(json!({"trustStores": ["ca:test", "tsa:test"]}));
+    assert!(matches!(stamp, CheckResult::Failed(CheckError::Timestamp(_))));
+    assert_eq!(revocation, not_performed);
+    // What is only told stops nothing.
+    let log = json!({"signatureVerification": {"level": "permissive"}, "trustStores": ["ca:test", "tsa:test"]});
+    let outcome = verify(&statement(log), &bytes);
+    assert!(outcome.is_allowed() && outcome.needed.len() == 1);
+}
+
 #[test]
 fn metadata_that_is_asked_for_was_signed() {
     let (statement, stores, bytes) = (strict(), stores(), Jws::new(KEY).build());
