@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use notation_rs::{
-    envelope::Format,
+    envelope::{EnvelopeError, Format, IntegrityError},
     plugin::{Capability, PluginRequest, PluginResponse, VerificationPlugin},
     revocation::Material,
     trust_policy::{Action, VerificationType},
@@ -203,6 +203,21 @@ fn what_is_enforced_and_fails_stops_before_the_timestamp_and_revocation() {
     let log = json!({"signatureVerification": {"level": "permissive"}, "trustStores": ["ca:test", "tsa:test"]});
     let outcome = verify(&statement(log), &bytes);
     assert!(outcome.is_allowed() && outcome.needed.len() == 1);
+}
+
+/// Names of plugins stand in signatures of anybody: messages hold little of them, and nothing that a terminal obeys.
+#[test]
+fn names_of_plugins_are_told_short_and_escaped() {
+    let name = format!(r"p\u001b[31m\n{}", "x".repeat(1 << 16));
+    let failure = verify(&strict(), &Jws::new(KEY).set_critical(PLUGIN, &format!("\"{name}\"")).build()).failure().cloned();
+    let Some(CheckError::PluginRequired { name, .. }) = &failure else { panic!("found {failure:?}") };
+    assert!(name.starts_with(r"p\u{1b}[31m\nxxx") && name.chars().count() < 150, "{name}");
+    assert!(failure.unwrap().to_string().len() < 500);
+    let version = format!("\"1.0.0-{}\"", "x".repeat(1 << 16));
+    let bytes = Jws::new(KEY).set_critical(PLUGIN, r#""p""#).set_critical(PLUGIN_VERSION, &version).build();
+    let failure = verify(&strict(), &bytes).failure().cloned();
+    let expected = matches!(&failure, Some(CheckError::Integrity(IntegrityError::Envelope(EnvelopeError::PluginVersion { .. }))));
+    assert!(expected && failure.unwrap().to_string().len() < 500);
 }
 
 #[test]
