@@ -27,6 +27,8 @@ struct Expect {
     decision: String,
     code: Option<String>,
     digest: Option<String>,
+    /// Whether each leaf has a signature that was verified in full, where the case says so.
+    trusted: Option<bool>,
 }
 
 const SIGNATURES: &str = "registry.example/demo/signatures";
@@ -61,12 +63,14 @@ async fn run(root: &Path, folder: &Path, crypto: CryptoSet) -> Result<(), String
     let text = fs::read_to_string(folder.join("case.json")).unwrap();
     let case: Case = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", folder.display()))?;
     let found = judge(root, folder, &case, crypto).await;
+    let found = Expect { trusted: case.expect.trusted.and(found.trusted), ..found };
     let label = folder.file_name().unwrap().to_string_lossy();
     if found == case.expect { Ok(()) } else { Err(format!("{label} ({}):\n  expected {:?}\n  found    {found:?}", case.why, case.expect)) }
 }
 
 async fn judge(root: &Path, folder: &Path, case: &Case, crypto: CryptoSet) -> Expect {
-    let refused = |decision: &str, code: &str| Expect { decision: decision.to_owned(), code: Some(code.to_owned()), digest: None };
+    let refused =
+        |decision: &str, code: &str| Expect { decision: decision.to_owned(), code: Some(code.to_owned()), digest: None, trusted: None };
     let policy = match PolicyLoader::with_crypto(crypto).load(&folder.join("policy.yaml")) {
         Ok(policy) => policy,
         Err(error) => return refused("load-error", error.code.as_str()),
@@ -99,5 +103,6 @@ fn summary(verdict: &Verdict) -> Expect {
     let digest = (decision == "allow").then(|| verdict.digest.clone()).flatten();
     assert_eq!(verdict.admitted, decision == "allow", "an enforcing rule admits what it allows, and nothing else");
     assert_eq!(verdict.code.is_none(), decision == "allow", "every refusal has a code");
-    Expect { decision, code: verdict.code.clone(), digest }
+    let trusted = verdict.leaves.iter().all(|leaf| leaf.trusted);
+    Expect { decision, code: verdict.code.clone(), digest, trusted: Some(trusted) }
 }

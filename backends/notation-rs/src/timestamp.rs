@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use verimage_crypto::{
     CryptoSet,
-    rfc3161::{self, Embedded, SigningCertificate, Stamped, TokenRules},
+    rfc3161::{self, Embedded, Form, SigningCertificate, Stamped, TokenRules},
     x509::{Certificate, ObjectIdentifier},
 };
 
@@ -80,6 +80,7 @@ pub(crate) fn verify(
     let rules = TokenRules::new(roots)
         .embedded(Embedded::Intermediates)
         .signing_certificate(SigningCertificate::V2Required)
+        .form(Form::NotaryProject)
         .now(latest.as_second());
     let stamp = rules.verify(&token, Stamped::Message(&info.signature), set).map_err(TimestampError::Token)?;
     chain::check_time_stamping(stamp.path().certificates(), set)?;

@@ -18,10 +18,13 @@ use crate::discover;
 use crate::envelope::{evidence, reply, want};
 use crate::failure::{malformed, too_large, too_many};
 
-/// How many signatures are looked at in one round: the first that passes ends the search.
-const BATCH: usize = 4;
+/// How many signatures are looked at together: few at first, because the first that passes ends the search, then more, so
+/// that as many as are listed at most take few rounds.
+const BATCHES: [usize; 4] = [4, 8, 16, 36];
 /// How often one signature may ask about revocation: responders, lists, and what the lists refer to.
 const MAX_ROUNDS: usize = 8;
+/// How often all together may: what is behind a good signature must not use up the rounds of the verification.
+const MAX_ROUNDS_OF_ALL: usize = 16;
 
 /// What a leaf demands.
 #[derive(Debug)]
@@ -68,6 +71,8 @@ impl Verifier for NotationVerifier {
             subject: subject.clone(),
             stage: Stage::Start,
             waiting: VecDeque::new(),
+            batches: 0,
+            rounds: 0,
             reports: Vec::new(),
         })
     }
@@ -83,6 +88,10 @@ struct NotationCheck {
     stage: Stage,
     /// Manifests of signatures that were not looked at.
     waiting: VecDeque<Want>,
+    /// Batches that were begun.
+    batches: usize,
+    /// Rounds of questions about revocation.
+    rounds: usize,
     reports: Vec<SignatureReport>,
 }
 
@@ -148,13 +157,18 @@ impl Check for NotationCheck {
 
 impl NotationCheck {
     fn next(&mut self, context: &Context<'_>) -> Step {
-        let passed = self.reports.iter().any(|report| report.outcome.is_ok());
-        if self.waiting.is_empty() || (passed && !context.all_evidence) {
+        if self.waiting.is_empty() || self.is_enough(context) {
             return Step::Done(std::mem::take(&mut self.reports));
         }
-        let batch: Vec<Want> = self.waiting.drain(..self.waiting.len().min(BATCH)).collect();
+        let size = BATCHES.get(self.batches).or(BATCHES.last()).copied().unwrap_or_default();
+        let batch: Vec<Want> = self.waiting.drain(..self.waiting.len().min(size)).collect();
+        self.batches = self.batches.saturating_add(1);
         self.stage = Stage::Manifests(batch.clone());
         fetch(batch)
+    }
+
+    fn is_enough(&self, context: &Context<'_>) -> bool {
+        !context.all_evidence && self.reports.iter().any(|report| report.outcome.is_ok())
     }
 
     /// Verifies what can be; what still asks about revocation waits for answers.
@@ -162,8 +176,9 @@ impl NotationCheck {
         let mut pending = Vec::new();
         for mut signature in signatures {
             let outcome = self.demand.verify(&signature, context);
-            if outcome.is_final() || signature.rounds >= MAX_ROUNDS {
-                let judged = evidence(&outcome, &self.subject, signature.unreachable);
+            if outcome.is_final() || signature.rounds >= MAX_ROUNDS || self.rounds >= MAX_ROUNDS_OF_ALL {
+                let unasked = signature.unreachable || !outcome.is_final();
+                let judged = evidence(&outcome, &self.subject, unasked);
                 self.report(&signature.source, judged);
             } else {
                 signature.asked = outcome.needed;
@@ -171,9 +186,10 @@ impl NotationCheck {
                 pending.push(signature);
             }
         }
-        if pending.is_empty() {
+        if pending.is_empty() || self.is_enough(context) {
             return self.next(context);
         }
+        self.rounds = self.rounds.saturating_add(1);
         let wants = pending.iter().flat_map(|signature| &signature.asked).map(want).collect();
         self.stage = Stage::Revocation(pending);
         fetch(wants)

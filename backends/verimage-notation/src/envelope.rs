@@ -3,8 +3,8 @@
 use notation_rs::Warning;
 use notation_rs::envelope::SignerInfo;
 use notation_rs::revocation::{Answer as Reply, Method, Request};
-use notation_rs::trust_policy::Action;
-use notation_rs::verify::{CheckKind, Outcome};
+use notation_rs::trust_policy::{Action, VerificationType};
+use notation_rs::verify::{CheckKind, CheckResult, Outcome};
 use verimage_core::{Answer, Code, Digest, Evidence, Failure, HttpMethod, Origin, Place, Signer, Subject, VerifiedTime, Want, What};
 
 use crate::failure;
@@ -24,9 +24,9 @@ pub(crate) fn evidence(outcome: &Outcome, subject: &Subject, unreachable: bool) 
     evidence.trusted = outcome.is_trusted();
     evidence.warnings = outcome.warnings.iter().map(warning).chain(lapses(outcome)).collect();
     evidence.signed_at.extend(outcome.timestamp.as_ref().map(|stamp| VerifiedTime { time: stamp.time, source: "tsa".to_owned() }));
-    if outcome.result(CheckKind::Type(notation_rs::trust_policy::VerificationType::Authenticity))
-        == Some(&notation_rs::verify::CheckResult::Passed)
-    {
+    // An authority's word counts once the authority is trusted, and what it says can be true.
+    let passed = |check| outcome.result(CheckKind::Type(check)) == Some(&CheckResult::Passed);
+    if passed(VerificationType::Authenticity) && passed(VerificationType::AuthenticTimestamp) {
         let attested = info.authentic_signing_time.map(|time| VerifiedTime { time, source: "signingAuthority".to_owned() });
         evidence.signed_at.extend(attested);
     }

@@ -45,7 +45,7 @@ fn code(error: &CheckError) -> Code {
         CheckError::FromTheFuture { .. } | CheckError::Timestamp(_) => Code::TimestampInvalid,
         CheckError::Revoked { .. } => Code::CertificateRevoked,
         CheckError::RevocationUnknown { .. } | CheckError::RevocationNotAsked => Code::RevocationUnknown,
-        _ => Code::CertificateUntrusted,
+        CheckError::TrustStore(_) | CheckError::NoTrustedCertificates | CheckError::Untrusted => Code::CertificateUntrusted,
     }
 }
 
@@ -55,6 +55,11 @@ fn integrity(error: &IntegrityError) -> Code {
         IntegrityError::Envelope(EnvelopeError::UnknownCritical { .. }) => Code::PluginRequired,
         IntegrityError::Envelope(_) | IntegrityError::Payload(_) => Code::PayloadMalformed,
         IntegrityError::Key(_) | IntegrityError::SignatureKey(_) => Code::KeyUnsupported,
-        _ => Code::SignatureInvalid,
+        IntegrityError::AlgorithmMismatch { .. } | IntegrityError::SaltLength { .. } | IntegrityError::Signature(_) => {
+            Code::SignatureInvalid
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

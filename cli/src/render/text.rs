@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use verimage::core::{Decision, LeafVerdict, ReportOutcome};
+use verimage::core::{Decision, LeafVerdict, ReportOutcome, ReportVerdict};
 use verimage::{Code, Verdict};
 
 use crate::commands::COMMAND_LINE;
@@ -75,19 +75,26 @@ fn decision(decision: Decision) -> &'static str {
 }
 
 fn signers(page: &mut Page, verdict: &Verdict) {
-    let passed = verdict.reports.iter().filter(|report| report.outcome == ReportOutcome::Pass);
-    let (mut signers, mut times) = (BTreeSet::new(), BTreeSet::new());
-    let trusts = |pointer: &str| verdict.leaves.iter().any(|leaf| leaf.requirement == pointer && leaf.trusted);
-    for report in passed {
-        let doubt = if trusts(&report.requirement) { "" } else { " (not verified in full)" };
-        signers.extend(report.signer.as_ref().map(|signer| format!("{signer}{doubt}")));
-        times.extend(report.signed_at.iter().map(|at| format!("{} ({})", at.time, at.source)));
-    }
-    signers.iter().for_each(|signer| page.field("signer", signer));
+    let passed: Vec<&ReportVerdict> = verdict.reports.iter().filter(|report| report.outcome == ReportOutcome::Pass).collect();
+    let told_times = passed.iter().flat_map(|report| &report.signed_at);
+    let times: BTreeSet<String> = told_times.map(|at| format!("{} ({})", at.time, at.source)).collect();
+    names(&passed).iter().for_each(|signer| page.field("signer", signer));
     times.iter().for_each(|time| page.field("signed", time));
     if let Some(oldest) = verdict.trust_material.oldest.as_ref().filter(|_| !times.is_empty()) {
         page.field("trust", &format!("trusted root of {}", oldest.get(..10).unwrap_or(oldest)));
     }
+}
+
+/// Who signed, with a word of doubt about those none of whose signatures was verified in full.
+fn names(passed: &[&ReportVerdict]) -> Vec<String> {
+    let mut signers: BTreeMap<&str, bool> = BTreeMap::new();
+    for report in passed {
+        if let Some(signer) = &report.signer {
+            *signers.entry(signer).or_default() |= report.trusted == Some(true);
+        }
+    }
+    let name = |(signer, trusted): (&str, bool)| format!("{signer}{}", if trusted { "" } else { " (not verified in full)" });
+    signers.into_iter().map(name).collect()
 }
 
 fn refusal(page: &mut Page, verdict: &Verdict) {
@@ -150,4 +157,22 @@ pub(crate) fn warning_text(word: &str) -> String {
         _ => return word.to_owned(),
     };
     format!("{word}: {meaning}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_signer_is_doubted_alone() {
+        let report = |signer: &str, trusted: Option<bool>| -> ReportVerdict {
+            let report = serde_json::json!({"verifier": "x", "requirement": "/rules/0/require", "source": "x", "outcome": "pass",
+                "code": null, "detail": null, "signer": signer, "trusted": trusted, "signedAt": [], "facts": {}});
+            serde_json::from_value(report).unwrap()
+        };
+        let reports = [report("alice", Some(false)), report("bob", Some(true)), report("carol", None), report("alice", Some(true))];
+        let told = |reports: &[ReportVerdict]| names(&reports.iter().collect::<Vec<_>>());
+        assert_eq!(told(&reports), ["alice", "bob", "carol (not verified in full)"]);
+        assert_eq!(told(&reports[..2]), ["alice (not verified in full)", "bob"]);
+    }
 }

@@ -1,6 +1,6 @@
 //! From a finished session to its verdict.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::code::Code;
 use crate::decision::Decision;
@@ -23,7 +23,8 @@ struct Judged<'a> {
     mode: Mode,
     decision: Decision,
     failure: Option<Failure>,
-    signers: Vec<String>,
+    /// Names, and whether a signature of each was verified in full.
+    signers: BTreeMap<String, bool>,
     digest: Option<String>,
     subject: VerdictSubject,
 }
@@ -61,7 +62,7 @@ pub(crate) fn judge(
         mode: deciding.map_or(Mode::Enforce, |judged| judged.mode),
         rule: deciding.and_then(|judged| judged.rule).map(|rule| rule.name.clone()),
         code: failure.as_ref().map(|failure| failure.code.to_string()),
-        message: message(image, deciding, &leaves),
+        message: message(image, deciding),
         hint: failure.as_ref().map(|failure| failure.code.remedy().to_owned()),
         at: context.now.to_string(),
         policy: VerdictPolicy { source: policy.source.to_string(), digest: policy.digest.to_string() },
@@ -79,7 +80,7 @@ pub(crate) fn judge(
 impl Judged<'_> {
     fn without_rule(decision: Decision, failure: Option<Failure>, resolution: &Resolution) -> Self {
         let (digest, subject) = resolved_subject(resolution);
-        Judged { rule: None, mode: Mode::Enforce, decision, failure, signers: Vec::new(), digest, subject }
+        Judged { rule: None, mode: Mode::Enforce, decision, failure, signers: BTreeMap::new(), digest, subject }
     }
 }
 
@@ -114,7 +115,7 @@ fn judge_rule<'a>(rule: &'a Rule, image: &ImageRef, resolution: &Resolution, tri
         mode: rule.mode,
         decision,
         failure,
-        signers: Vec::new(),
+        signers: BTreeMap::new(),
         digest: digest.clone(),
         subject: subject.clone(),
     };
@@ -127,7 +128,7 @@ fn judge_rule<'a>(rule: &'a Rule, image: &ImageRef, resolution: &Resolution, tri
             Judged {
                 digest: result.digest.map(ToString::to_string).or(digest.clone()),
                 subject: VerdictSubject { kind: kind.or(subject.kind.clone()), platform: result.platform.map(str::to_owned) },
-                signers: result.signers.iter().map(|signer| signer.name().to_owned()).collect(),
+                signers: result.signers.iter().map(|(signer, trusted)| (signer.name().to_owned(), *trusted)).collect(),
                 ..base(result.decision, result.failure)
             }
         }
@@ -169,24 +170,29 @@ fn deciding<'a, 'b>(judged: &'b [Judged<'a>]) -> Option<&'b Judged<'a>> {
     judged.iter().rev().max_by_key(|judged| key(judged))
 }
 
-fn message(image: &ImageRef, deciding: Option<&Judged<'_>>, leaves: &[&Leaf]) -> String {
+fn message(image: &ImageRef, deciding: Option<&Judged<'_>>) -> String {
     let Some(judged) = deciding else { return format!("{image} is denied") };
     let rule = judged.rule.map_or_else(String::new, |rule| format!(" by rule `{}`", rule.name));
     let detail = judged.failure.as_ref().map(|failure| format!(": {}", failure.detail)).unwrap_or_default();
     match judged.decision {
-        Decision::Allow => {
-            let by: Vec<_> = judged.signers.iter().collect::<BTreeSet<_>>().into_iter().map(String::as_str).collect();
-            let lax =
-                leaves.iter().any(|leaf| leaf.decision() == Some(Decision::Allow) && !leaf.evidence().any(|evidence| evidence.trusted));
-            let proof = match (by.is_empty(), lax) {
-                (true, _) => ", without a signature".to_owned(),
-                (false, false) => format!(", signed by {}", by.join(", ")),
-                (false, true) => format!(", at a lax level: the signature by {} was not verified in full", by.join(", ")),
-            };
-            format!("{image} is allowed{rule}{proof}")
-        }
+        Decision::Allow => format!("{image} is allowed{rule}{}", proof(&judged.signers)),
         Decision::Deny => format!("{image} is denied{rule}{detail}"),
         Decision::Inconclusive => format!("{image} could not be judged{rule}{detail}"),
+    }
+}
+
+/// Who signed. Nobody is named as a signer without a word of doubt whose signature was not verified in full.
+fn proof(signers: &BTreeMap<String, bool>) -> String {
+    let names = |doubt: &str| {
+        let name = |(name, trusted): (&String, &bool)| if *trusted { name.clone() } else { format!("{name}{doubt}") };
+        signers.iter().map(name).collect::<Vec<_>>().join(", ")
+    };
+    if signers.is_empty() {
+        ", without a signature".to_owned()
+    } else if signers.values().any(|trusted| *trusted) {
+        format!(", signed by {}", names(" (not verified in full)"))
+    } else {
+        format!(", at a lax level: the signature by {} was not verified in full", names(""))
     }
 }
 
@@ -259,6 +265,7 @@ fn report_verdict(leaf: &Leaf, report: &SignatureReport) -> ReportVerdict {
         code: failure.map(|failure| failure.code.to_string()),
         detail: failure.map(|failure| failure.detail.clone()),
         signer: evidence.map(|evidence| evidence.signer.name().to_owned()),
+        trusted: evidence.map(|evidence| evidence.trusted),
         signed_at: evidence
             .iter()
             .flat_map(|evidence| &evidence.signed_at)

@@ -50,7 +50,8 @@ pub(crate) struct Asker<'a> {
 pub(crate) struct TrialResult<'a> {
     pub(crate) decision: Decision,
     pub(crate) failure: Option<Failure>,
-    pub(crate) signers: Vec<&'a Signer>,
+    /// Signers that suffice, and whether a signature of each was verified in full.
+    pub(crate) signers: Vec<(&'a Signer, bool)>,
     pub(crate) digest: Option<&'a Digest>,
     pub(crate) platform: Option<&'a str>,
     pub(crate) is_index: Option<bool>,
@@ -219,8 +220,8 @@ impl Candidate {
     }
 
     /// Signers that suffice for this candidate.
-    fn signers(&self) -> Vec<&Signer> {
-        self.parts.iter().filter_map(|part| part.outcome.alternatives.first()).flatten().collect()
+    fn signers(&self) -> Vec<(&Signer, bool)> {
+        self.parts.iter().flat_map(Part::signers).collect()
     }
 }
 
@@ -233,6 +234,17 @@ impl Part {
             leaves.push(done.map_or_else(|| Leaf::new(pointer, verifier, subject, all_evidence), |leaf| leaf.over(subject)));
         });
         Self { tree: tree.clone(), leaves, outcome: Outcome::default() }
+    }
+
+    /// Of the sets of signers that suffice the one with the fewest whose signatures were not verified in full.
+    fn signers(&self) -> Vec<(&Signer, bool)> {
+        let doubtful = |set: &&Vec<Signer>| set.iter().filter(|signer| !self.trusts(signer)).count();
+        let chosen = self.outcome.alternatives.iter().min_by_key(doubtful);
+        chosen.into_iter().flatten().map(|signer| (signer, self.trusts(signer))).collect()
+    }
+
+    fn trusts(&self, signer: &Signer) -> bool {
+        self.leaves.iter().flat_map(Leaf::evidence).any(|evidence| evidence.trusted && evidence.signer == *signer)
     }
 }
 

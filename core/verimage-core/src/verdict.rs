@@ -121,7 +121,7 @@ pub struct LeafVerdict {
     pub subject: Option<String>,
     /// Where it looked.
     pub searched: Vec<String>,
-    /// Whether it proved something.
+    /// Whether some signature that counts passed every check. Which of them did is said by each report.
     pub trusted: bool,
 }
 
@@ -143,6 +143,8 @@ pub struct ReportVerdict {
     pub detail: Option<String>,
     /// Who signed; only for signatures that count.
     pub signer: Option<String>,
+    /// Whether every check of a signature that counts passed: a lax policy counts others, too. Null if it does not count.
+    pub trusted: Option<bool>,
     /// Authenticated times of signing.
     pub signed_at: Vec<ReportTime>,
     /// What the verified bytes say besides.

@@ -23,6 +23,32 @@ fn a_good_signature_allows_and_names_signer_and_digest() {
     assert_eq!((verdict.rule.as_deref(), verdict.code), (Some("rule"), None));
 }
 
+/// What a lax policy lets count is told for each signature, not for all of a leaf together.
+#[test]
+fn each_signature_says_whether_it_was_verified_in_full() {
+    let judge = |lines: &[&str]| {
+        let mut world = World { all_evidence: true, ..World::default() }.with("a", lines);
+        world.judge(&policy(json!([rule(leaf("a"))])), IMAGE)
+    };
+    let verdict = judge(&["lax alice", "good bob", "bad"]);
+    let told: Vec<_> = verdict.reports.iter().map(|report| (report.signer.as_deref(), report.trusted)).collect();
+    assert_eq!(told, [(Some("alice"), Some(false)), (Some("bob"), Some(true)), (None, None)]);
+    assert!(verdict.leaves[0].trusted);
+    assert!(verdict.message.ends_with(", signed by bob"), "{}", verdict.message);
+    let verdict = judge(&["lax alice", "lax bob"]);
+    assert!(!verdict.leaves[0].trusted);
+    assert!(verdict.message.ends_with(", at a lax level: the signature by alice was not verified in full"), "{}", verdict.message);
+}
+
+#[test]
+fn messages_name_nobody_as_signer_whose_signature_was_not_verified_in_full() {
+    let both = policy(json!([rule(json!({"allOf": [leaf("a"), leaf("b")]}))]));
+    let message = |one: &str, other: &str| World::default().with("a", &[one]).with("b", &[other]).judge(&both, IMAGE).message;
+    assert!(message("good alice", "lax bob").ends_with(", signed by alice, bob (not verified in full)"));
+    assert!(message("lax alice", "lax bob").ends_with("the signature by alice, bob was not verified in full"));
+    assert!(message("good alice", "lax alice").ends_with(", signed by alice"));
+}
+
 #[test]
 fn evidence_for_another_digest_never_counts() {
     let verdict = World::default().with("a", &["other alice"]).judge(&policy(json!([rule(leaf("a"))])), IMAGE);

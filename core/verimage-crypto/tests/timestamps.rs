@@ -13,7 +13,7 @@ use common::json::bytes;
 use serde_json::Value;
 use verimage_crypto::{
     CryptoSet, HashAlgorithm,
-    rfc3161::{Embedded, SigningCertificate, Stamped, Timestamp, TimestampError, TokenRules},
+    rfc3161::{Embedded, Form, SigningCertificate, Stamped, Timestamp, TimestampError, TokenRules},
     x509::{Certificate, PathFault},
 };
 
@@ -214,6 +214,34 @@ fn attack_another_root() {
 #[test]
 fn attack_two_signers() {
     assert_eq!(Fixtures::new().verify("cms-two-signers"), Err(TimestampError::Signers { found: 2 }));
+}
+
+#[test]
+fn one_good_signer_of_a_few_suffices_where_the_form_says_so() {
+    let fixtures = Fixtures::new();
+    let roots = [fixtures.certificate("root")];
+    let rules = TokenRules::new(&roots).form(Form::NotaryProject);
+    for name in ["cms", "token", "cms-two-signers"] {
+        let timestamp = fixtures.verify_with(&rules, &fixtures.token(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(timestamp.signer(), &fixtures.certificate("tsa"));
+    }
+}
+
+#[test]
+fn attack_versions_that_the_form_does_not_have() {
+    let fixtures = Fixtures::new();
+    let roots = [fixtures.certificate("root")];
+    let strict = TokenRules::new(&roots).form(Form::NotaryProject);
+    let mut token = fixtures.token("cms");
+    let version = token.windows(3).position(|bytes| bytes == [2, 1, 3]).expect("a version") + 2;
+    for found in [4, 5] {
+        token[version] = found;
+        assert!(fixtures.verify_with(&TokenRules::new(&roots), &token).is_ok());
+        let expected = TimestampError::Version { part: "signed data", found: found.into() };
+        assert_eq!(fixtures.verify_with(&strict, &token), Err(expected));
+    }
+    let expected = TimestampError::Version { part: "signer info", found: 3 };
+    assert_eq!(fixtures.verify_with(&strict, &fixtures.token("cms-key-identifier")), Err(expected));
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub fn check_validity(chain: &[Certificate], from: Timestamp, until: Timestamp) 
         let validity = certificate.validity();
         // Beyond the years that can be written, nobody is early or late.
         let begin = Timestamp::from_second(validity.not_before).unwrap_or(Timestamp::MIN);
-        let end = Timestamp::from_second(validity.not_after).unwrap_or(Timestamp::MAX);
+        let end = valid_until(certificate);
         if from < begin {
             return Err(ValidityError::NotYetValid { subject: subject(certificate), not_before: begin });
         }
@@ -92,6 +92,11 @@ pub fn check_validity(chain: &[Certificate], from: Timestamp, until: Timestamp) 
         }
     }
     Ok(())
+}
+
+/// The last moment at which a certificate is valid.
+pub(crate) fn valid_until(certificate: &Certificate) -> Timestamp {
+    Timestamp::from_second(certificate.validity().not_after).unwrap_or(Timestamp::MAX)
 }
 
 /// Order, signatures, and the rules for authorities.

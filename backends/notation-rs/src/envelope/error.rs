@@ -197,9 +197,8 @@ pub enum EnvelopeError {
     },
 }
 
-/// Why the integrity of an envelope is not proven.
+/// Why the integrity of an envelope is not proven. Nothing is added without whoever translates it taking note.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub enum IntegrityError {
     /// The header names another algorithm than the key stands for.
     #[error("mismatch between signature algorithm derived from signing certificate ({key}) and signing algorithm specified ({header})")]

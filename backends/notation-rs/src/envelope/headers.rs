@@ -29,6 +29,9 @@ const DEFINED: [&str; 6] =
 const ALWAYS_CRITICAL: [&str; 5] =
     [name::SIGNING_SCHEME, name::AUTHENTIC_SIGNING_TIME, name::EXPIRY, name::PLUGIN, name::PLUGIN_MIN_VERSION];
 
+/// Longest version of a plugin that is read, in bytes.
+const LONGEST_VERSION: usize = 100;
+
 /// An envelope taken apart by its format.
 pub(super) struct Parts {
     pub(super) algorithm: SignatureAlgorithm,
@@ -162,7 +165,10 @@ fn plugin(attributes: &Attributes) -> Result<Option<PluginAttributes>, EnvelopeE
             return Err(EnvelopeError::PluginAttributeEmpty { name });
         }
     }
-    let version = |text: &str| Version::parse(text).map_err(|_| EnvelopeError::PluginVersion { found: brief(text) });
+    let version = |text: &str| {
+        let version = if text.len() > LONGEST_VERSION { None } else { Version::parse(text).ok() };
+        version.ok_or_else(|| EnvelopeError::PluginVersion { found: brief(text) })
+    };
     match texts {
         (None, None) => Ok(None),
         (None, Some(_)) => Err(EnvelopeError::PluginMissing),

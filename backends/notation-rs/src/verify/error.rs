@@ -6,9 +6,8 @@ use thiserror::Error;
 
 use crate::{Label, TimestampError, TrustStoreError, chain::ValidityError, envelope::IntegrityError, plugin::Capability};
 
-/// Why a check failed.
+/// Why a check failed. Nothing is added without whoever translates it taking note.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub enum CheckError {
     /// Integrity: see there.
     #[error(transparent)]

@@ -65,6 +65,14 @@ struct Progress<'v> {
     outcome: Outcome,
 }
 
+impl Progress<'_> {
+    /// Whether something that is enforced has failed, and nothing that could still be learnt would help.
+    fn is_lost(&self) -> bool {
+        let may_help = |error: &CheckError| matches!(error, CheckError::RevocationUnknown { .. }) && !self.outcome.is_final();
+        self.outcome.failures().any(|(check, error)| check.action == Action::Enforce && !may_help(error))
+    }
+}
+
 impl<'a> Verification<'a> {
     /// Verification by one statement.
     #[must_use]
@@ -116,7 +124,8 @@ impl<'a> Verification<'a> {
         progress.outcome
     }
 
-    /// Every check in its order. What is enforced and fails does not stop those that ask nobody, so that all reasons are told.
+    /// Every check in its order. Those that cost nothing are all made, so that their reasons are told together; a signature that
+    /// fails one of them is not worth a timestamp's verification, and one that fails up to there no question about revocation.
     fn run(&self, progress: &mut Progress<'_>, expected: Expected<'_>) {
         let verified = progress.verified;
         progress.outcome.record(CheckKind::TargetArtifact, target::check(verified, expected));
@@ -131,7 +140,13 @@ impl<'a> Verification<'a> {
         let authenticity = self.authenticity(verified.signer_info(), takes(Capability::TrustedIdentity));
         progress.outcome.record_type(VerificationType::Authenticity, authenticity);
         progress.outcome.record_type(VerificationType::Expiry, time::check_expiry(verified.signer_info(), progress.now));
+        if progress.is_lost() {
+            return;
+        }
         self.check_time(progress);
+        if progress.is_lost() {
+            return progress.outcome.needed.clear();
+        }
         let asked = self.statement.level.action(VerificationType::Revocation) != Action::Skip;
         if asked && !takes(Capability::RevocationCheck) {
             self.check_revocation(progress);
@@ -139,8 +154,7 @@ impl<'a> Verification<'a> {
         if let Some(plugin) = plugin {
             self.ask_plugin(plugin, progress, asked);
         }
-        if progress.outcome.failures().any(|(check, error)| check.action == Action::Enforce && !is_pending(error)) {
-            // Nothing that could still be learnt would help.
+        if progress.is_lost() {
             progress.outcome.needed.clear();
         }
     }
@@ -190,11 +204,6 @@ impl Outcome {
     fn record_type(&mut self, check: VerificationType, result: Result<(), CheckError>) {
         self.record(CheckKind::Type(check), result);
     }
-}
-
-/// Whether a failure may go away once revocation has been asked for.
-fn is_pending(error: &CheckError) -> bool {
-    matches!(error, CheckError::RevocationUnknown { .. })
 }
 
 fn judge_revocation(role: &'static str, found: &revocation::Revocation) -> Result<(), CheckError> {

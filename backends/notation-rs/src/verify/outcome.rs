@@ -42,7 +42,7 @@ pub enum CheckResult {
     Passed,
     /// It failed.
     Failed(CheckError),
-    /// It was not made: the level skips it, there was nothing to check, or integrity had failed.
+    /// It was not made: the level skips it, there was nothing to check, or a check that is enforced had failed before.
     NotPerformed,
 }
 
@@ -72,7 +72,7 @@ pub struct Outcome {
     pub signer: Option<Arc<SignerInfo>>,
     /// The artifact that the signature is about; only if integrity is proven.
     pub target: Option<TargetArtifact>,
-    /// The timestamp, if it was verified.
+    /// The timestamp, if it was verified and its authority is known not to be revoked.
     pub timestamp: Option<AuthenticTimestamp>,
     /// What is known about the revocation of the signing chain, if it was asked.
     pub revocation: Vec<CertificateRevocation>,

@@ -5,13 +5,14 @@ use crate::{
     envelope::SignerInfo,
     plugin::{Capability, PluginRequest, PluginResponse, VerificationPlugin},
     trust_policy::VerificationType,
+    value::brief,
 };
 
 impl Verification<'_> {
     /// The plugin that the signature names. Nothing else may stand in for it.
     pub(super) fn plugin(&self, info: &SignerInfo) -> Result<Option<&dyn VerificationPlugin>, CheckError> {
         let Some(wanted) = &info.plugin else { return Ok(None) };
-        let name = || wanted.name.clone();
+        let name = || brief(&wanted.name);
         let plugin = self.plugins.iter().find(|plugin| plugin.name() == wanted.name);
         let plugin = plugin.ok_or_else(|| CheckError::PluginRequired { name: name(), min_version: wanted.min_version.clone() })?;
         if plugin.capabilities().is_empty() {

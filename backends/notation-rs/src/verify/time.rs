@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{CheckError, Progress, Verification, judge_revocation};
 use crate::{
     StoreType,
-    chain::check_validity,
+    chain::{self, check_validity},
     envelope::{SignerInfo, SigningScheme},
     revocation, timestamp,
     trust_policy::{VerificationType, VerifyTimestamp},
@@ -45,11 +45,12 @@ impl Verification<'_> {
 
     fn needs_timestamp(&self, info: &SignerInfo, now: Timestamp) -> bool {
         let has_store = self.statement.trust_stores.iter().any(|store| store.store_type == StoreType::Tsa);
-        let has_expired = info.certificate_chain.iter().any(|certificate| certificate.validity().not_after < now.as_second());
+        let has_expired = info.certificate_chain.iter().any(|certificate| chain::valid_until(certificate) < now);
         has_store && (self.statement.verify_timestamp == VerifyTimestamp::Always || has_expired)
     }
 
-    /// The authority must not have been revoked, whatever the statement says about revocation.
+    /// The authority must not have been revoked, whatever the statement says about revocation; until that is known there is no
+    /// timestamp.
     fn timestamp(&self, progress: &mut Progress<'_>, latest: Timestamp) -> Result<(), CheckError> {
         let info = progress.verified.signer_info();
         let roots = self.stores.certificates(&self.statement.trust_stores, StoreType::Tsa)?;
@@ -57,7 +58,7 @@ impl Verification<'_> {
         let found = revocation::check(&timestamp.certificate_chain, progress.material, progress.now, None, &self.set);
         let result = judge_revocation("timestamping", &found);
         let outcome = &mut progress.outcome;
-        outcome.timestamp = Some(timestamp);
+        outcome.timestamp = result.is_ok().then_some(timestamp);
         outcome.needed.extend(found.needed);
         outcome.warnings.extend(warning.into_iter().chain(found.warnings));
         result

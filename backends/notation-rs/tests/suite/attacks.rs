@@ -2,7 +2,7 @@
 //! caches, credentials and unpacking belong to the crates that do those things.
 
 use notation_rs::{
-    DistinguishedName, DnError, StoreName, TimestampError, Warning,
+    CborError, DistinguishedName, DnError, StoreName, TimestampError, Warning,
     chain::ChainError,
     envelope::{Envelope, EnvelopeError, Format, IntegrityError, PssSalt},
     manifest::{ManifestError, SignatureManifest},
@@ -17,7 +17,7 @@ use crate::{
     sign::{
         Cose, DIGEST, Draft, Jws, Key, Pki,
         certificate::{ROOT, TIME_STAMPING, key_usage, purposes},
-        cose::{SIGNED, head, int, map, tag, text},
+        cose::{SIGNED, int, list, map, tag, text},
         jws::{AUTHENTIC, EXPIRY, SIGNING_TIME},
         payload,
         token::Token,
@@ -120,10 +120,11 @@ fn a_trusted_leaf_as_decoy() {
     let pinned_key = Key::P256("pinned");
     let pinned = Draft::new("pinned", "pinned", pinned_key).with(key_usage(true, 0x80)).der(pinned_key);
     let own = Draft::new("leaf", "leaf", KEY).with(key_usage(true, 0x80)).der(KEY);
-    for chain in [vec![own.clone(), pinned.clone()], vec![pinned, own]] {
-        let outcome = jws(&Jws::new(KEY).chain(chain));
-        assert!(matches!(outcome, Err(IntegrityError::Chain(ChainError::NotIssued { .. }) | IntegrityError::Signature(_))));
-    }
+    refused!(jws(&Jws::new(KEY).chain(vec![own.clone(), pinned.clone()])), IntegrityError::Chain(ChainError::NotIssued { .. }));
+    refused!(jws(&Jws::new(KEY).chain(vec![pinned.clone(), own])), IntegrityError::Signature(_));
+    // It names the pinned certificate as its issuer, which never signed it.
+    let forged = Draft::new("leaf", "pinned", KEY).with(key_usage(true, 0x80)).der(Key::P256("foreign"));
+    refused!(jws(&Jws::new(KEY).chain(vec![forged, pinned])), IntegrityError::Chain(ChainError::NotIssued { .. }));
 }
 
 /// A signer with a certificate of an authority that vouches for its own time.
@@ -202,15 +203,30 @@ fn nothing_is_decompressed() {
 fn cbor_bombs() {
     let read = |bytes: &[u8]| Envelope::parse(Format::Cose, bytes).map(drop);
     let bombs = [
-        [&[0xd2, 0x84][..], &vec![0x81; 1 << 22]].concat(),
-        [&[0xd2, 0x84, 0x5b][..], &[0xff; 8]].concat(),
-        [&[0xd2, 0x84, 0x9b][..], &[0x7f; 8]].concat(),
-        [&[0xd2, 0x84, 0x5f][..], &[0x40; 1 << 20], &[0xff]].concat(),
-        [&[0xd2, 0x84][..], &head(2, 0), &head(5, 1 << 20), &vec![0; 1 << 21]].concat(),
-        [&[0xd2, 0x84][..], &head(2, 0), &map(&(0..70_000).map(|label| (int(label), int(0))).collect::<Vec<_>>())].concat(),
+        ([&[0xd2, 0x84][..], &vec![0x81; 1 << 22]].concat(), CborError::Depth),
+        ([&[0xd2, 0x84, 0x5b][..], &[0xff; 8]].concat(), CborError::Truncated),
+        ([&[0xd2, 0x84, 0x9b][..], &[0x7f; 8]].concat(), CborError::Truncated),
+        ([&[0xd2, 0x84, 0x5f][..], &[0x40; 1 << 20], &[0xff]].concat(), CborError::Indefinite),
     ];
-    for bomb in bombs {
-        assert!(matches!(read(&bomb), Err(EnvelopeError::Cbor(_))));
+    for (bomb, expected) in bombs {
+        refused!(read(&bomb), EnvelopeError::Cbor(found) if found == expected);
+    }
+}
+
+/// Whole envelopes with nothing wrong but how much is in them.
+#[test]
+fn cbor_bombs_that_are_whole() {
+    let read = |bytes: &[u8]| Envelope::parse(Format::Cose, bytes).map(drop);
+    let numbers = |count: i64| list(&vec![int(0); count as usize]);
+    let labels = |count: i64| map(&(0..count).map(|label| (int(label), int(0))).collect::<Vec<_>>());
+    let good = Cose::new(KEY);
+    for value in [numbers(65_000), labels(32_000)] {
+        assert!(read(&good.clone().unsigned(int(99), value.clone()).build()).is_ok());
+        assert!(read(&good.clone().set(int(99), value).build()).is_ok());
+    }
+    for value in [numbers(66_000), numbers(1 << 20), labels(33_000), labels(1 << 20)] {
+        refused!(read(&good.clone().unsigned(int(99), value.clone()).build()), EnvelopeError::Cbor(CborError::TooMany));
+        refused!(read(&good.clone().set(int(99), value).build()), EnvelopeError::Cbor(CborError::TooMany));
     }
 }
 
@@ -218,14 +234,21 @@ fn cbor_bombs() {
 #[test]
 fn json_bombs() {
     let read = |text: String| Envelope::parse(Format::Jws, text.as_bytes()).map(drop);
-    for bomb in [
-        "[".repeat(1 << 22),
-        format!(r#"{{"header":{}{}}}"#, "[".repeat(100), "]".repeat(100)),
-        format!(r#"{{"header":[{}0]}}"#, "0,".repeat(1 << 20)),
-        format!(r#"{{"x5c":"{}"}}"#, "A".repeat(1 << 24)),
-    ] {
-        assert!(matches!(read(bomb), Err(EnvelopeError::Json(_) | EnvelopeError::UnknownMember { .. })));
+    let with = |value: &str| String::from_utf8(Jws::new(KEY).unsigned("note", value).build()).unwrap();
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let numbers = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+    for good in [nested(10), numbers(65_000)] {
+        assert!(read(with(&good)).is_ok());
     }
+    for (bomb, why) in [
+        ("[".repeat(1 << 22), "more than 16 levels deep"),
+        (with(&nested(100)), "more than 16 levels deep"),
+        (with(&numbers(66_000)), "more than 65536 values"),
+        (with(&numbers(1 << 20)), "more than 65536 values"),
+    ] {
+        refused!(read(bomb), EnvelopeError::Json(found) if found.to_string().contains(why));
+    }
+    refused!(read(format!(r#"{{"x5c":"{}"}}"#, "A".repeat(1 << 24))), EnvelopeError::UnknownMember { .. });
 }
 
 /// A certificate for timestamps does not sign artifacts, and the other way around.

@@ -368,6 +368,8 @@ fn cose_chains_are_unsigned_lists() {
     let without = good_cose().chain(Vec::new());
     envelope!(cose(&without), EnvelopeError::CertificateChainMissing);
     envelope!(cose(&without.clone().unsigned(int(X5CHAIN), bytes(&chain[0]))), EnvelopeError::Header { .. });
+    let many = good_cose().chain(vec![chain[0].clone(); Envelope::MAX_CERTIFICATES + 1]);
+    envelope!(cose(&many), EnvelopeError::TooManyCertificates { found: 11, limit: 10 });
     let signed = without.set(int(X5CHAIN), list(&chain.iter().map(|der| bytes(der)).collect::<Vec<_>>()));
     envelope!(cose(&signed), EnvelopeError::CertificateChainMissing);
 }

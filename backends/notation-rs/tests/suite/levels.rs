@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use notation_rs::{
-    envelope::Format,
+    envelope::{EnvelopeError, Format, IntegrityError},
     plugin::{Capability, PluginRequest, PluginResponse, VerificationPlugin},
     revocation::Material,
     trust_policy::{Action, VerificationType},
@@ -177,6 +177,47 @@ fn every_failure_is_told_and_integrity_stops() {
     assert_eq!(outcome.failures().count(), 3, "{:?}", outcome.checks);
     let outcome = verify(&strict(), b"");
     assert_eq!(outcome.checks.iter().filter(|check| check.result == CheckResult::NotPerformed).count(), 7);
+}
+
+/// What has failed stops the signature before its timestamp is verified, and before revocation is asked about.
+#[test]
+fn what_is_enforced_and_fails_stops_before_the_timestamp_and_revocation() {
+    let mut pki = crate::sign::Pki::new(KEY);
+    pki.leaf = pki.leaf.with(distribution_points(&["http://list.example/"]));
+    let mut jws = Jws::new(KEY).chain(pki.chain());
+    jws.token = Some(b"no token".to_vec());
+    let bytes = jws.build();
+    let results = |members: Value| {
+        let outcome = verify(&statement(members), &bytes);
+        assert!(!outcome.is_allowed() && outcome.is_final());
+        let result = |check| outcome.result(CheckKind::Type(check)).cloned().unwrap();
+        (result(VerificationType::AuthenticTimestamp), result(VerificationType::Revocation))
+    };
+    let not_performed = CheckResult::NotPerformed;
+    let stranger = json!({"trustStores": ["ca:test", "tsa:test"], "trustedIdentities": ["x509.subject: C=US, ST=WA, O=Other"]});
+    assert_eq!(results(stranger), (not_performed.clone(), not_performed.clone()));
+    let (stamp, revocation) = results(json!({"trustStores": ["ca:test", "tsa:test"]}));
+    assert!(matches!(stamp, CheckResult::Failed(CheckError::Timestamp(_))));
+    assert_eq!(revocation, not_performed);
+    // What is only told stops nothing.
+    let log = json!({"signatureVerification": {"level": "permissive"}, "trustStores": ["ca:test", "tsa:test"]});
+    let outcome = verify(&statement(log), &bytes);
+    assert!(outcome.is_allowed() && outcome.needed.len() == 1);
+}
+
+/// Names of plugins stand in signatures of anybody: messages hold little of them, and nothing that a terminal obeys.
+#[test]
+fn names_of_plugins_are_told_short_and_escaped() {
+    let name = format!(r"p\u001b[31m\n{}", "x".repeat(1 << 16));
+    let failure = verify(&strict(), &Jws::new(KEY).set_critical(PLUGIN, &format!("\"{name}\"")).build()).failure().cloned();
+    let Some(CheckError::PluginRequired { name, .. }) = &failure else { panic!("found {failure:?}") };
+    assert!(name.starts_with(r"p\u{1b}[31m\nxxx") && name.chars().count() < 150, "{name}");
+    assert!(failure.unwrap().to_string().len() < 500);
+    let version = format!("\"1.0.0-{}\"", "x".repeat(1 << 16));
+    let bytes = Jws::new(KEY).set_critical(PLUGIN, r#""p""#).set_critical(PLUGIN_VERSION, &version).build();
+    let failure = verify(&strict(), &bytes).failure().cloned();
+    let expected = matches!(&failure, Some(CheckError::Integrity(IntegrityError::Envelope(EnvelopeError::PluginVersion { .. }))));
+    assert!(expected && failure.unwrap().to_string().len() < 500);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod revocations;
 mod sign;
 mod stores;
 mod timestamps;
+mod validity;
 
 use notation_rs::{
     Timestamp,

@@ -14,7 +14,7 @@ use crate::{
     sign::{
         Draft, Jws, Key, Pki,
         certificate::{CERT_SIGN, DIGITAL_SIGNATURE, INTERMEDIATE, KEY_USAGE, ROOT, key_usage, purposes},
-        der::{extension, sequence, tlv},
+        der::{extension, oid, sequence, tlv},
         revocation::{
             ListDraft, OcspDraft, UNKNOWN, delta_of, distribution_points, freshest, invalidity_date, list_number, ocsp_access, reason,
             revoked,
@@ -99,6 +99,14 @@ fn certificates_without_a_source_pass_with_a_warning() {
     assert_eq!(found.certificates.len(), 2, "every certificate but the root");
     assert!(found.worst().is_none() && found.needed.is_empty());
     assert!(matches!(found.warnings.as_slice(), [Warning::NoRevocationSource { .. }, Warning::NoRevocationSource { .. }]));
+}
+
+#[test]
+fn sha1_is_refused_in_lists() {
+    let pki = pki(&[distribution_points(&[LIST])]);
+    let list = ListDraft { algorithm: Some(sequence(&[&oid("1.2.840.10045.4.1")])), ..ListDraft::new(&pki.intermediate) };
+    let found = ask(&pki, None, |_| Some(ok(list.der())));
+    unknown(&found, "1.2.840.10045.4.1");
 }
 
 #[test]
@@ -409,7 +417,9 @@ fn revocation_is_not_asked_for_signers_that_nobody_trusts() {
         let verification = Verification::new(&untrusting, &stores, CryptoSet::rustcrypto());
         let outcome = verification.verify(Format::Jws, &bytes, EXPECTED, at(NOW), &Material::new());
         assert!(outcome.is_final() && !outcome.is_trusted(), "{level}");
-        assert!(outcome.failures().any(|(_, error)| *error == CheckError::RevocationNotAsked));
+        // Where trust is enforced, nobody gets as far as that.
+        let is_told = outcome.failures().any(|(_, error)| *error == CheckError::RevocationNotAsked);
+        assert_eq!(is_told, level == "audit");
     }
 }
 

@@ -41,6 +41,41 @@ async fn the_longest_path_of_an_auth_file_wins() {
     assert_eq!(sent(&server, config).await.as_deref(), Some(BASIC));
 }
 
+/// CVE-2025-27403: a credential is for one host, not for every host whose name begins or ends like it.
+#[tokio::test]
+async fn credentials_do_not_go_to_hosts_of_similar_names() {
+    only_its_host_gets_it(RegistryConfig::default().credential("registry.example", Credential::basic("u", "hunter2"))).await;
+    for text in [
+        r#"{"auths":{"registry.example":{"auth":"dTpodW50ZXIy"}}}"#,
+        r#"{"auths":{"https://registry.example/v2/":{"auth":"dTpodW50ZXIy"}}}"#,
+        r#"{"credHelpers":{"registry.example":"fixture"}}"#,
+    ] {
+        let (_directory, config) = with_file(text);
+        only_its_host_gets_it(config).await;
+    }
+}
+
+async fn only_its_host_gets_it(config: RegistryConfig) {
+    const OTHERS: [&str; 6] = [
+        "registry.example.evil",
+        "evil-registry.example",
+        "evil.registry.example",
+        "registry.example2",
+        "registry.exampl",
+        "registry.example:8080",
+    ];
+    let image = |host: &str| ImageRef::parse(&format!("{host}/app")).unwrap();
+    let proxy = registry().await;
+    let config = config.proxy(verimage_registry::Proxy { http: Some(proxy.url("")), https: None, except: String::new() });
+    let store = store(OTHERS.iter().fold(config.plain_http("registry.example"), |config, host| config.plain_http(*host)));
+    for host in OTHERS {
+        refused(&store, &image(host), &by_tag("v1"), StoreErrorKind::Unauthorized).await;
+    }
+    assert!(proxy.seen().len() >= OTHERS.len() && proxy.seen().iter().all(|seen| seen.authorization().is_none()));
+    bytes(&store, &image("registry.example"), &by_tag("v1")).await;
+    assert_eq!(proxy.seen().last().unwrap().authorization(), Some(BASIC));
+}
+
 #[tokio::test]
 async fn docker_writes_hosts_as_urls() {
     let server = registry().await;

@@ -13,7 +13,7 @@ use verimage_core::{
     StoreError, StoreErrorKind, Subject, Timestamp, Verdict, Verifier, Want, What, one_round,
 };
 
-/// The leaf `line`: `{from: [KEY…], after: N}`. Each key is a list of lines `good SIGNER`, `other SIGNER` or `bad`; they
+/// The leaf `line`: `{from: [KEY…], after: N}`. Each key is a list of lines `good SIGNER`, `lax SIGNER`, `other SIGNER` or `bad`; they
 /// are asked for after N rounds of other questions.
 #[derive(Debug)]
 struct Lines;
@@ -73,6 +73,11 @@ impl Verifier for LinesVerifier {
         let wants = self.from.iter().map(|key| want(&format!("{key}@{subject}"))).collect();
         let then = one_round("line", wants, move |blob: &Blob, _: &Context<'_>| match blob.text().unwrap_or("bad").split_once(' ') {
             Some(("good", signer)) => Ok(Evidence::new(subject.clone(), Signer::named(signer))),
+            Some(("lax", signer)) => {
+                let mut evidence = Evidence::new(subject.clone(), Signer::named(signer));
+                evidence.trusted = false;
+                Ok(evidence)
+            }
             Some(("other", signer)) => Ok(Evidence::new(Digest::sha256(b"another image"), Signer::named(signer))),
             _ => Err(Failure::new(Code::SignatureInvalid, "a bad line")),
         });

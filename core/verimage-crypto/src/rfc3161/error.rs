@@ -81,8 +81,8 @@ pub enum TimestampError {
     /// The signer's certificate is not for time stamps alone, or does not say so critically.
     #[error("signer's certificate is not for time stamping alone")]
     SignerPurpose,
-    /// Not exactly one signer.
-    #[error("found {found} signers, expected one")]
+    /// No signer, or more than are looked at: one, or in some schemes a few.
+    #[error("found {found} signers, which is none or too many")]
     Signers {
         /// How many there are.
         found: usize,

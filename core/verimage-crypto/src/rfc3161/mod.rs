@@ -18,13 +18,14 @@ use crate::{
     CryptoSet, HashAlgorithm,
     x509::{Certificate, ObjectIdentifier, Path, PathRules, ensure_valid_at},
 };
-use signed_data::{SignedData, SignerId};
+use signed_data::{SignedData, SignerId, SignerInfo};
 use tst_info::TstInfo;
 
 /// What a time stamp must satisfy.
 ///
-/// Always: one signer; the certificate that made the signature is no certification authority and is for time stamping
-/// alone, critically; a path from it to an anchor is valid at the stamped time; the hash of the message is the stamped one.
+/// Always: one signer, unless the [`Form`] allows several; the certificate that made the signature is no certification
+/// authority and is for time stamping alone, critically; a path from it to an anchor is valid at the stamped time; the hash of
+/// the message is the stamped one.
 ///
 /// ```
 /// # use verimage_crypto::{CryptoSet, rfc3161::{Stamped, TimestampError, TokenRules}, x509::Certificate};
@@ -41,7 +42,19 @@ pub struct TokenRules<'a> {
     embedded: Embedded,
     pinned: Option<&'a Certificate>,
     signing_certificate: SigningCertificate,
+    form: Form,
     now: Option<i64>,
+}
+
+/// Whose rules say how a token is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// RFC 3161 and RFC 5652: exactly one signer.
+    Rfc3161,
+    /// The Notary Project: `SignedData` of version 3, `SignerInfo` of version 1, which names the signer by issuer and serial
+    /// number; of a few signers one that is good suffices.
+    NotaryProject,
 }
 
 /// What the certificates inside a token are good for. They are never anchors.
@@ -87,6 +100,7 @@ impl<'a> TokenRules<'a> {
             embedded: Embedded::Intermediates,
             pinned: None,
             signing_certificate: SigningCertificate::IfPresent,
+            form: Form::Rfc3161,
             now: None,
         }
     }
@@ -115,6 +129,12 @@ impl<'a> TokenRules<'a> {
         Self { signing_certificate: rule, ..self }
     }
 
+    /// Whose rules say how the token is written.
+    #[must_use]
+    pub fn form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
     /// The stamped time must not be later than this.
     #[must_use]
     pub fn now(self, now: i64) -> Self {
@@ -126,32 +146,51 @@ impl<'a> TokenRules<'a> {
     /// A nonce is for whoever asked for the time stamp; it is not compared.
     ///
     /// # Errors
-    /// [`TimestampError`] with the first check that failed.
+    /// [`TimestampError`] with the first check that failed; of several signers, none of which is good, for the first.
     pub fn verify(&self, token: &[u8], stamped: Stamped<'_>, set: &CryptoSet) -> Result<Timestamp, TimestampError> {
         if token.len() > Self::MAX_SIZE {
             return Err(TimestampError::TooLarge { limit: Self::MAX_SIZE });
         }
-        let data = signed_data::read(token)?;
+        let data = signed_data::read(token, self.form)?;
         let info = tst_info::read(data.content)?;
         check_imprint(&info, stamped)?;
-        check_attributes(&data)?;
         let embedded: Vec<_> = data.certificates.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
-        let signer = self.signer(&data, &embedded, set)?;
-        ess::check(&data.signer.attributes, &signer, self.signing_certificate)?;
-        check_signer(&signer)?;
-        let path = self.path(&signer, embedded, info.gen_time, set)?;
-        let signing_time = signing_time(&data)?;
+        let mut first = TimestampError::Signers { found: data.signers.len() };
+        for (index, signer) in data.signers.iter().enumerate() {
+            match self.verify_signer(&data, signer, &info, &embedded, set) {
+                Ok(timestamp) => return Ok(timestamp),
+                Err(error) if index == 0 => first = error,
+                Err(_) => {}
+            }
+        }
+        Err(first)
+    }
+
+    fn verify_signer(
+        &self,
+        data: &SignedData<'_>,
+        signer: &SignerInfo<'_>,
+        info: &TstInfo<'_>,
+        embedded: &[Certificate],
+        set: &CryptoSet,
+    ) -> Result<Timestamp, TimestampError> {
+        check_attributes(data.content, signer)?;
+        let certificate = self.certificate(signer, embedded, set)?;
+        ess::check(&signer.attributes, &certificate, self.signing_certificate)?;
+        check_certificate(&certificate)?;
+        let path = self.path(&certificate, embedded, info.gen_time, set)?;
+        let signing_time = signing_time(signer)?;
         signing_time.map_or(Ok(()), |time| ensure_valid_at(&path, time)).map_err(Box::new)?;
         match self.now.filter(|now| info.gen_time.0 > *now) {
             Some(now) => Err(TimestampError::Future { gen_time: info.gen_time.0, now }),
-            None => Ok(Timestamp::new(&info, signing_time, path)),
+            None => Ok(Timestamp::new(info, signing_time, path)),
         }
     }
 
     /// The certificate that made the signature, not one that is only named.
-    fn signer(&self, data: &SignedData<'_>, embedded: &[Certificate], set: &CryptoSet) -> Result<Certificate, TimestampError> {
+    fn certificate(&self, signer: &SignerInfo<'_>, embedded: &[Certificate], set: &CryptoSet) -> Result<Certificate, TimestampError> {
         const MOST_TRIED: usize = 8;
-        let named = |certificate: &&Certificate| is_named(&data.signer.id, certificate);
+        let named = |certificate: &&Certificate| is_named(&signer.id, certificate);
         let candidates: Vec<_> = match self.pinned {
             Some(pinned) if embedded.iter().filter(named).any(|certificate| certificate != pinned) => Vec::new(),
             Some(pinned) => [pinned].into_iter().filter(named).collect(),
@@ -159,7 +198,6 @@ impl<'a> TokenRules<'a> {
         };
         let mut outcome = Err(TimestampError::SignerUnknown);
         for candidate in candidates {
-            let signer = &data.signer;
             match candidate.verify(set, signer.algorithm, &signer.attributes.signed, signer.signature) {
                 Ok(()) => return Ok(candidate.clone()),
                 Err(error) => outcome = Err(TimestampError::Signature(error)),
@@ -172,13 +210,13 @@ impl<'a> TokenRules<'a> {
     fn path(
         &self,
         signer: &Certificate,
-        embedded: Vec<Certificate>,
+        embedded: &[Certificate],
         (seconds, nanoseconds): (i64, u32),
         set: &CryptoSet,
     ) -> Result<Path, TimestampError> {
         let mut pool = self.intermediates.to_vec();
         if self.embedded == Embedded::Intermediates {
-            pool.extend(embedded);
+            pool.extend_from_slice(embedded);
         }
         let path = PathRules::new(self.anchors, &pool, seconds).purpose(oid::TIME_STAMPING).find(signer, set).map_err(Box::new)?;
         let until = seconds.saturating_add(i64::from(nanoseconds > 0));
@@ -288,19 +326,19 @@ fn check_imprint(info: &TstInfo<'_>, stamped: Stamped<'_>) -> Result<(), Timesta
 }
 
 /// RFC 5652, section 5.4 and 11: the attributes bind the content and its type.
-fn check_attributes(data: &SignedData<'_>) -> Result<(), TimestampError> {
-    let attributes = &data.signer.attributes;
+fn check_attributes(content: &[u8], signer: &SignerInfo<'_>) -> Result<(), TimestampError> {
+    let attributes = &signer.attributes;
     let found = attributes.required(oid::CONTENT_TYPE)?.oid().map_err(signed_data::malformed("content type attribute"))?;
     if found != oid::TST_INFO {
         return Err(TimestampError::ContentType { expected: oid::TST_INFO, found });
     }
     let digest = attributes.required(oid::MESSAGE_DIGEST)?;
-    let same = digest.tag == crate::asn1::tag::OCTET_STRING && digest.content == data.signer.digest.digest(data.content).as_bytes();
+    let same = digest.tag == crate::asn1::tag::OCTET_STRING && digest.content == signer.digest.digest(content).as_bytes();
     if same { Ok(()) } else { Err(TimestampError::MessageDigest) }
 }
 
-fn signing_time(data: &SignedData<'_>) -> Result<Option<i64>, TimestampError> {
-    let value = data.signer.attributes.optional(oid::SIGNING_TIME)?;
+fn signing_time(signer: &SignerInfo<'_>) -> Result<Option<i64>, TimestampError> {
+    let value = signer.attributes.optional(oid::SIGNING_TIME)?;
     value.map(crate::asn1::time::read).transpose().map_err(signed_data::malformed("signing time attribute"))
 }
 
@@ -312,7 +350,7 @@ fn is_named(id: &SignerId<'_>, certificate: &Certificate) -> bool {
 }
 
 /// RFC 3161, section 2.3: the certificate is for time stamping alone, and says so critically.
-fn check_signer(signer: &Certificate) -> Result<(), TimestampError> {
+fn check_certificate(signer: &Certificate) -> Result<(), TimestampError> {
     if signer.is_ca() {
         return Err(TimestampError::SignerIsAuthority);
     }

@@ -1,8 +1,8 @@
-//! The envelope of a time stamp: CMS `SignedData` (RFC 5652, section 5) with one signer, and the response around it.
+//! The envelope of a time stamp: CMS `SignedData` (RFC 5652, section 5), and the response around it.
 
 use const_oid::ObjectIdentifier;
 
-use super::{TimestampError, oid};
+use super::{Form, TimestampError, oid};
 use crate::{
     Algorithm, HashAlgorithm,
     asn1::{self, Element, Fault, Reader, tag},
@@ -16,7 +16,8 @@ pub(super) struct SignedData<'a> {
     pub(super) content: &'a [u8],
     /// Certificates in DER; they may be anything.
     pub(super) certificates: Vec<&'a [u8]>,
-    pub(super) signer: SignerInfo<'a>,
+    /// One at least.
+    pub(super) signers: Vec<SignerInfo<'a>>,
 }
 
 #[derive(Debug)]
@@ -48,14 +49,16 @@ const MOST_CERTIFICATES: usize = 64;
 const MOST_ATTRIBUTES: usize = 64;
 const MOST_VALUES: usize = 16;
 const MOST_SIGNERS: usize = 16;
+/// Each signer costs signature checks, so only a few are looked at, where more than one may be.
+const MOST_TRIED: usize = 4;
 
 type Result<T> = std::result::Result<T, TimestampError>;
 
 /// Reads a `TimeStampResp` (RFC 3161, section 2.4.2) or the token alone.
-pub(super) fn read(bytes: &[u8]) -> Result<SignedData<'_>> {
+pub(super) fn read(bytes: &[u8], form: Form) -> Result<SignedData<'_>> {
     let outer = Element::only(bytes).and_then(|value| value.expect(tag::SEQUENCE)).map_err(malformed("time stamp"))?;
     let is_token = outer.content.first() == Some(&tag::OBJECT_IDENTIFIER);
-    if is_token { read_token(outer) } else { read_token(token_of_response(outer)?) }
+    if is_token { read_token(outer, form) } else { read_token(token_of_response(outer)?, form) }
 }
 
 fn token_of_response(response: Element<'_>) -> Result<Element<'_>> {
@@ -77,7 +80,7 @@ fn token_of_response(response: Element<'_>) -> Result<Element<'_>> {
     }
 }
 
-fn read_token(token: Element<'_>) -> Result<SignedData<'_>> {
+fn read_token(token: Element<'_>, form: Form) -> Result<SignedData<'_>> {
     let (kind, content) = token
         .read(|reader| Ok((reader.any()?.oid()?, reader.expect(tag::constructed(0))?.read(Reader::any)?)))
         .map_err(malformed("content info"))?;
@@ -85,16 +88,17 @@ fn read_token(token: Element<'_>) -> Result<SignedData<'_>> {
     let body = content.expect(tag::SEQUENCE).and_then(|content| content.read(Body::read)).map_err(malformed("signed data"))?;
     expect_type(body.content_type, oid::TST_INFO)?;
     // RFC 5652, section 5.1: the content is not plain data, so the version is 3 at least.
-    if !(3..=5).contains(&body.version) {
+    let (versions, most) = match form {
+        Form::Rfc3161 => (3..=5, 1),
+        Form::NotaryProject => (3..=3, MOST_TRIED),
+    };
+    if !versions.contains(&body.version) {
         return Err(TimestampError::Version { part: "signed data", found: body.version });
     }
-    let [signer] = body.signers.as_slice() else { return Err(TimestampError::Signers { found: body.signers.len() }) };
-    let signer = SignerInfo::read(*signer)?;
-    // RFC 5652, section 5.1: a verifier may insist that the digest algorithm is announced.
-    if !body.digests.contains(&signer.digest) {
-        return Err(TimestampError::Malformed { part: "digest algorithms" });
+    if !(1..=most).contains(&body.signers.len()) {
+        return Err(TimestampError::Signers { found: body.signers.len() });
     }
-    Ok(SignedData { content: body.content, certificates: body.certificates, signer })
+    Ok(SignedData { signers: body.read_signers(form)?, content: body.content, certificates: body.certificates })
 }
 
 struct Body<'a> {
@@ -121,6 +125,24 @@ impl<'a> Body<'a> {
         let signers = reader.expect(tag::SET)?.list_or_empty(MOST_SIGNERS)?;
         Ok(Self { version, digests, content_type, content, certificates, signers })
     }
+
+    /// Those that can be read; if none can, why the first cannot.
+    fn read_signers(&self, form: Form) -> Result<Vec<SignerInfo<'a>>> {
+        let (mut signers, mut first) = (Vec::new(), None);
+        for signer in &self.signers {
+            match SignerInfo::read(*signer, form).and_then(|signer| self.announced(signer)) {
+                Ok(signer) => signers.push(signer),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        first.filter(|_| signers.is_empty()).map_or(Ok(signers), Err)
+    }
+
+    /// RFC 5652, section 5.1: a verifier may insist that the digest algorithm is announced.
+    fn announced(&self, signer: SignerInfo<'a>) -> Result<SignerInfo<'a>> {
+        let is_announced = self.digests.contains(&signer.digest);
+        if is_announced { Ok(signer) } else { Err(TimestampError::Malformed { part: "digest algorithms" }) }
+    }
 }
 
 /// Kinds of certificate other than X.509 are passed over.
@@ -130,7 +152,7 @@ fn certificates(value: Element<'_>) -> asn1::Result<Vec<&[u8]>> {
 }
 
 impl<'a> SignerInfo<'a> {
-    fn read(value: Element<'a>) -> Result<Self> {
+    fn read(value: Element<'a>, form: Form) -> Result<Self> {
         const PART: &str = "signer info";
         let (version, id, digest, attributes, algorithm, signature) = value
             .expect(tag::SEQUENCE)
@@ -148,7 +170,8 @@ impl<'a> SignerInfo<'a> {
             })
             .map_err(malformed(PART))?;
         let id = SignerId::read(id).map_err(malformed(PART))?;
-        if version != id.version() {
+        let by_key = form == Form::NotaryProject && matches!(id, SignerId::KeyIdentifier(_));
+        if version != id.version() || by_key {
             return Err(TimestampError::Version { part: PART, found: version });
         }
         let digest = digest.hash().ok_or(TimestampError::Algorithm { oid: digest.oid })?;

@@ -97,6 +97,8 @@ pub struct ListDraft {
     /// Serial number, time, and extensions of the entry.
     pub entries: Vec<(u8, &'static str, Vec<Vec<u8>>)>,
     pub extensions: Vec<Vec<u8>>,
+    /// The algorithm that is written, if not that of the signer.
+    pub algorithm: Option<Vec<u8>>,
 }
 
 pub fn reason(number: u8) -> Vec<u8> {
@@ -120,6 +122,7 @@ impl ListDraft {
             next_update: Some("20250701000000Z"),
             entries: Vec::new(),
             extensions: Vec::new(),
+            algorithm: None,
         }
     }
 
@@ -140,11 +143,11 @@ impl ListDraft {
         };
         let entries = list(&self.entries.iter().map(entry).collect::<Vec<_>>());
         let next = self.next_update.map(time).unwrap_or_default();
-        let algorithm = self.signer.certify(b"").0;
+        let algorithm = self.algorithm.clone().unwrap_or_else(|| self.signer.certify(b"").0);
         let extensions = tagged_list(0xa0, &self.extensions);
         let body = [&unsigned(&[1]), &algorithm, &self.issuer, &time(self.this_update), &next, &entries, &extensions];
         let body = sequence(&body.map(Vec::as_slice));
-        let (algorithm, signature) = self.signer.certify(&body);
+        let (_, signature) = self.signer.certify(&body);
         sequence(&[&body, &algorithm, &bits(&signature)])
     }
 }

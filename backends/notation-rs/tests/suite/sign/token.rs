@@ -3,13 +3,20 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    certificate::{Pki, name},
+    certificate::{INTERMEDIATE, Pki, name},
     der::{SHA256, octets, oid, sequence, time, tlv, unsigned},
     key::Key,
 };
 
 const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
-const TST_INFO: &str = "1.2.840.113549.1.9.16.1.4";
+pub const TST_INFO: &str = "1.2.840.113549.1.9.16.1.4";
+pub const CONTENT_TYPE: &str = "1.2.840.113549.1.9.3";
+pub const MESSAGE_DIGEST: &str = "1.2.840.113549.1.9.4";
+pub const SIGNING_TIME: &str = "1.2.840.113549.1.9.5";
+pub const SIGNING_CERTIFICATE: &str = "1.2.840.113549.1.9.16.2.47";
+
+/// Signed attributes: identifiers and values.
+pub type Attributes = Vec<(&'static str, Vec<Vec<u8>>)>;
 
 /// A token to be written.
 #[derive(Clone, Debug)]
@@ -22,6 +29,12 @@ pub struct Token {
     pub pki: Pki,
     pub names_certificate: bool,
     pub version: u8,
+    /// Of `SignedData`.
+    pub data_version: u8,
+    /// The digest algorithm that is written.
+    pub digest: Vec<u8>,
+    /// The signature algorithm that is written, if not that of the signer.
+    pub algorithm: Option<Vec<u8>>,
 }
 
 pub const STAMPER: Key = Key::P256("stamper");
@@ -36,6 +49,9 @@ impl Token {
             pki: Pki::stamping(STAMPER),
             names_certificate: true,
             version: 1,
+            data_version: 3,
+            digest: SHA256.to_vec(),
+            algorithm: None,
         }
     }
 
@@ -46,22 +62,36 @@ impl Token {
     }
 
     pub fn der(&self) -> Vec<u8> {
-        let info = self.info();
-        let chain = self.pki.chain();
-        let attribute = |id: &str, value: &[u8]| sequence(&[&oid(id), &tlv(0x31, &[value])]);
-        let certificate_id = sequence(&[&sequence(&[&sequence(&[&octets(&Sha256::digest(&chain[0]))])])]);
-        let mut attributes =
-            [attribute("1.2.840.113549.1.9.3", &oid(TST_INFO)), attribute("1.2.840.113549.1.9.4", &octets(&Sha256::digest(&info)))]
-                .concat();
+        self.with_signers(&[self.signer(&self.attributes())])
+    }
+
+    /// The attributes that a good signer signs.
+    pub fn attributes(&self) -> Attributes {
+        let leaf = self.pki.leaf.der(INTERMEDIATE);
+        let certificate_id = sequence(&[&sequence(&[&sequence(&[&octets(&Sha256::digest(leaf))])])]);
+        let mut attributes = vec![(CONTENT_TYPE, vec![oid(TST_INFO)]), (MESSAGE_DIGEST, vec![octets(&Sha256::digest(self.info()))])];
         if self.names_certificate {
-            attributes.extend(attribute("1.2.840.113549.1.9.16.2.47", &certificate_id));
+            attributes.push((SIGNING_CERTIFICATE, vec![certificate_id]));
         }
+        attributes
+    }
+
+    /// A `SignerInfo` whose signature over these attributes is right.
+    pub fn signer(&self, attributes: &Attributes) -> Vec<u8> {
+        let attribute = |(id, values): &(&str, Vec<Vec<u8>>)| sequence(&[&oid(id), &tlv(0x31, &[&values.concat()])]);
+        let attributes: Vec<u8> = attributes.iter().flat_map(attribute).collect();
         let (algorithm, signature) = self.pki.leaf.key.certify(&tlv(0x31, &[&attributes]));
+        let algorithm = self.algorithm.clone().unwrap_or(algorithm);
         let signer = sequence(&[&name("intermediate"), &unsigned(&[1])]);
-        let signer = sequence(&[&unsigned(&[1]), &signer, SHA256, &tlv(0xa0, &[&attributes]), &algorithm, &octets(&signature)]);
-        let content = sequence(&[&oid(TST_INFO), &tlv(0xa0, &[&octets(&info)])]);
+        sequence(&[&unsigned(&[1]), &signer, &self.digest, &tlv(0xa0, &[&attributes]), &algorithm, &octets(&signature)])
+    }
+
+    pub fn with_signers(&self, signers: &[Vec<u8>]) -> Vec<u8> {
+        let chain = self.pki.chain();
+        let content = sequence(&[&oid(TST_INFO), &tlv(0xa0, &[&octets(&self.info())])]);
         let certificates = tlv(0xa0, &[&chain[0], &chain[1]]);
-        let data = sequence(&[&unsigned(&[3]), &tlv(0x31, &[SHA256]), &content, &certificates, &tlv(0x31, &[&signer])]);
+        let (version, digests) = (unsigned(&[self.data_version]), tlv(0x31, &[&self.digest]));
+        let data = sequence(&[&version, &digests, &content, &certificates, &tlv(0x31, &[&signers.concat()])]);
         sequence(&[&oid(SIGNED_DATA), &tlv(0xa0, &[&data])])
     }
 
