@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace that it may use. Downward only; never backend to backend.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("verimage-core", &[]),
     ("verimage-crypto", &[]),
     ("verimage-import", &["verimage-core"]),
@@ -16,6 +16,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("notation-rs", &["verimage-crypto"]),
     ("verimage-cosign", &["verimage-core", "verimage-crypto"]),
     ("verimage-layout", &["verimage-core"]),
+    ("verimage-lookaside", &["verimage-core", "verimage-import", "verimage-transport"]),
     ("verimage-notary-server", &["verimage-core", "verimage-transport"]),
     ("verimage-notary-v1", &["verimage-core", "verimage-crypto", "verimage-tuf"]),
     ("verimage-notation", &["verimage-core", "verimage-crypto", "verimage-import", "notation-rs"]),
@@ -28,6 +29,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "verimage-import",
             "verimage-cosign",
             "verimage-layout",
+            "verimage-lookaside",
             "verimage-notation",
             "verimage-notary-server",
             "verimage-notary-v1",

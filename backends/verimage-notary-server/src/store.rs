@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Instant;
 
-use url::Url;
 use verimage_core::{Blob, ImageRef, Place, RoleVersion, SignatureStore, StoreError, Want, What, async_trait};
 use verimage_transport::{Call, Client, ConfigError, Endpoint, Flights, Patience, RegistryConfig};
 
@@ -52,24 +51,12 @@ impl fmt::Debug for NotaryServerStore {
     }
 }
 
-/// The server of an address, `http[s]://host[:port]`, and the collection on it.
+/// The server of an address, and the collection on it.
 fn endpoint(server: &str, collection: &str) -> Result<Endpoint, StoreError> {
-    let refuse = |why: &str| StoreError::unavailable(format!("{server}: {why}"));
-    let url = Url::parse(server).map_err(|error| refuse(&format!("this is no address: {error}")))?;
-    let plain_http = match url.scheme() {
-        "https" => false,
-        "http" => true,
-        _ => return Err(refuse("a Notary server is at an https or http address")),
-    };
-    let bare = url.username().is_empty() && url.password().is_none() && url.path() == "/" && url.query().is_none();
-    let (Some(host), true) = (url.host_str(), bare && url.fragment().is_none()) else {
-        return Err(refuse("the address of a Notary server has a host and a port, and nothing else"));
-    };
     if !is_clean_path(collection) || collection.len() > MAX_COLLECTION {
-        return Err(refuse("the name of the collection cannot be part of an address"));
+        return Err(StoreError::unavailable(format!("{server}: the name of the collection cannot be part of an address")));
     }
-    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    Ok(Endpoint::of_server(&host, collection, plain_http))
+    Endpoint::at(server, collection)
 }
 
 /// What stands behind `/v2/<collection>/` (specification section 1).

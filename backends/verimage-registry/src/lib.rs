@@ -1,8 +1,10 @@
 //! OCI registries as a place where images and signatures lie.
 #![doc = include_str!("../docs.md")]
 
+mod lacking;
 mod link;
 mod referrers;
+mod signatures;
 mod store;
 
 pub use store::RegistryStore;

@@ -1,25 +1,17 @@
 //! Referrers: the API of distribution specification 1.1 with its pages, and the fallback tag where there is no such API.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
-
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LINK};
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 use verimage_core::{Blob, Digest, StoreError, StoreErrorKind, Tag};
-use verimage_transport::{Call, Reply, is_error_document, lock, too_large};
+use verimage_transport::{Call, Reply, is_error_document, too_large};
 
 use crate::link::next_link;
 use crate::store::{RegistryStore, body_of_tag};
 
 /// Pages of one list.
 const MAX_PAGES: usize = 64;
-/// More hosts than this are forgotten together: they come from image names, which others may choose.
-const MAX_HOSTS: usize = 1024;
-/// How long a host is taken not to have the API. Registries are upgraded, processes live long.
-const MEMORY: Duration = Duration::from_secs(3600);
 const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 
 /// What came of asking the API.
@@ -28,24 +20,6 @@ enum FromApi {
     Page(Reply),
     /// This repository has no answer; the fallback tag may have one.
     NoAnswer,
-}
-
-/// Hosts without the API, and since when that is known.
-#[derive(Debug, Default)]
-pub(crate) struct Lacking(Mutex<HashMap<String, Instant>>);
-
-impl Lacking {
-    fn knows(&self, host: &str) -> bool {
-        lock(&self.0).get(host).is_some_and(|seen| seen.elapsed() < MEMORY)
-    }
-
-    fn remember(&self, host: &str) {
-        let mut hosts = lock(&self.0);
-        if hosts.len() >= MAX_HOSTS {
-            hosts.clear();
-        }
-        hosts.insert(host.to_owned(), Instant::now());
-    }
 }
 
 impl RegistryStore {
@@ -57,7 +31,7 @@ impl RegistryStore {
         artifact_type: Option<&str>,
         max_bytes: u64,
     ) -> Result<Vec<Blob>, StoreError> {
-        let from_api = match self.lacking.knows(&call.endpoint.host) {
+        let from_api = match self.without_referrers.knows(&call.endpoint.host) {
             true => FromApi::NoAnswer,
             false => self.first_page(call, subject, artifact_type).await?,
         };
@@ -90,7 +64,7 @@ impl RegistryStore {
                 // Distribution specification, "Listing Referrers": 404 means that the API is not there. But a registry that
                 // writes errors as the specification has them may mean this repository only, or this moment.
                 if !is_error_document(&body) {
-                    self.lacking.remember(&call.endpoint.host);
+                    self.without_referrers.remember(&call.endpoint.host);
                 }
                 Ok(FromApi::NoAnswer)
             }

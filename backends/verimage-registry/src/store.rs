@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use verimage_core::{Blob, Bytes, Digest, ImageRef, Place, Repository, SignatureStore, StoreError, Tag, Want, What, async_trait};
 use verimage_transport::{By, Call, Client, ConfigError, Endpoint, Flights, Patience, Registries, RegistryConfig, Reply};
 
-use crate::referrers::Lacking;
+use crate::lacking::Lacking;
 
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
@@ -21,7 +21,10 @@ const CONTENT_DIGEST: &str = "docker-content-digest";
 /// under way at the same time are fetched once.
 pub struct RegistryStore {
     pub(crate) client: Client,
-    pub(crate) lacking: Lacking,
+    /// Hosts without the Referrers API.
+    pub(crate) without_referrers: Lacking,
+    /// Hosts without the signature extension.
+    pub(crate) without_signatures: Lacking,
     registries: Registries,
     flights: Flights<(ImageRef, Want), Result<Vec<Blob>, StoreError>>,
     patience: Patience,
@@ -33,6 +36,7 @@ enum Question<'a> {
     Manifest(&'a Digest),
     Blob(&'a Digest),
     Referrers { subject: &'a Digest, artifact_type: Option<&'a str> },
+    Signatures(&'a Digest),
 }
 
 #[derive(Deserialize)]
@@ -48,7 +52,8 @@ impl RegistryStore {
     pub fn new(config: RegistryConfig) -> Result<Self, ConfigError> {
         Ok(Self {
             client: Client::new(&config)?,
-            lacking: Lacking::default(),
+            without_referrers: Lacking::default(),
+            without_signatures: Lacking::default(),
             registries: Registries::new(&config)?,
             flights: Flights::default(),
             patience: config.patience(),
@@ -58,10 +63,17 @@ impl RegistryStore {
     async fn answer(&self, image: &ImageRef, want: &Want, deadline: Instant) -> Result<Vec<Blob>, StoreError> {
         let no_question = || StoreError::unavailable("not a registry question");
         let own = image.clone().with_default_tag();
+        if let (Place::Store(server), What::SignatureList(digest)) = (&want.place, &want.what) {
+            let endpoint = Endpoint::at(server, own.path())?;
+            return self.put(&Question::Signatures(digest), &endpoint, want.max_bytes, deadline).await;
+        }
         let (repository, question) = read(&own, want).ok_or_else(no_question)?;
         let (mirrors, place) = self.registries.endpoints(&repository, question.by())?;
-        if matches!(question, Question::Referrers { .. }) {
-            return self.merge(&question, &mirrors, &place, want.max_bytes, deadline).await;
+        match question {
+            Question::Referrers { .. } => return self.merge(&question, &mirrors, &place, want.max_bytes, deadline).await,
+            // Whether there is a list is a matter of the place itself.
+            Question::Signatures(_) => return self.put(&question, &place, want.max_bytes, deadline).await,
+            _ => {}
         }
         for (at, mirror) in mirrors.iter().enumerate() {
             // Whatever a mirror cannot give, the place itself is asked for.
@@ -107,6 +119,10 @@ impl RegistryStore {
         let bytes = match question {
             Question::Referrers { subject, artifact_type } => {
                 return self.referrers(manifests, subject, *artifact_type, max_bytes).await;
+            }
+            Question::Signatures(digest) => {
+                let call = Call { accept: "application/json", ..manifests };
+                return self.signatures(call, digest, max_bytes).await;
             }
             Question::Tag(tag) => body_of_tag(get(manifests, format!("manifests/{tag}")).await?, max_bytes).await?,
             Question::Manifest(digest) => body_of(get(manifests, format!("manifests/{digest}")).await?, digest, max_bytes).await?,
@@ -180,6 +196,7 @@ fn read<'a>(image: &'a ImageRef, want: &'a Want) -> Option<(Repository, Question
         What::ManifestByTag(tag) => Question::Tag(tag),
         What::Manifest(digest) => Question::Manifest(digest),
         What::Blob(digest) => Question::Blob(digest),
+        What::SignatureList(digest) => Question::Signatures(digest),
         What::Referrers { subject, artifact_type } => Question::Referrers { subject, artifact_type: artifact_type.as_deref() },
         _ => return None,
     };

@@ -73,7 +73,7 @@ impl Authorization {
         Self::new(&format!("Bearer {token}"), expires, vec![token.to_owned()], anonymous_from)
     }
 
-    fn basic(username: &str, password: &str) -> Option<Arc<Self>> {
+    pub(crate) fn basic(username: &str, password: &str) -> Option<Arc<Self>> {
         let encoded = basic(username, password);
         Self::new(&format!("Basic {encoded}"), None, vec![encoded, password.to_owned()], None)
     }

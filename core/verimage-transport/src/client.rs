@@ -46,6 +46,14 @@ pub struct Call<'a> {
     pub deadline: Instant,
 }
 
+/// As whom a server is asked.
+#[derive(Clone, Copy)]
+enum Who {
+    /// With the credentials and tokens that are known.
+    Known,
+    Nobody,
+}
+
 /// One request to one URL.
 pub(crate) struct Hop {
     pub(crate) url: Url,
@@ -179,21 +187,58 @@ impl Client {
     /// # Errors
     /// A [`StoreError`] if there is no answer.
     pub async fn get(&self, call: Call<'_>, resource: &str) -> Result<Reply, StoreError> {
-        let endpoint = call.endpoint;
-        let host = self.hosts.of(&endpoint.host);
-        match (endpoint.transport, host.speaks_tls()) {
-            (Transport::Https, _) | (_, Some(true)) => self.ask(call, &endpoint.url(true, resource)?).await,
-            (Transport::Http, _) | (_, Some(false)) => self.ask(call, &endpoint.url(false, resource)?).await,
+        self.get_path(call, &format!("v2/{}/{resource}", call.endpoint.path)).await
+    }
+
+    /// Asks the server of a repository for any path of it, in whatever the server speaks.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if there is no answer.
+    pub async fn get_path(&self, call: Call<'_>, path: &str) -> Result<Reply, StoreError> {
+        self.in_its_transport(call, path, Who::Known).await
+    }
+
+    /// As [`get_path`](Self::get_path), but shows nobody who we are: a challenge is an answer like any other.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if there is no answer.
+    pub async fn get_anonymously(&self, call: Call<'_>, path: &str) -> Result<Reply, StoreError> {
+        self.in_its_transport(call, path, Who::Nobody).await
+    }
+
+    /// Asks one URL of a server that is no registry, with these credentials if there are any, and answers no challenge.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if there is no answer.
+    pub async fn get_url(&self, call: Call<'_>, url: &Url, credential: Option<(&str, &str)>) -> Result<Reply, StoreError> {
+        let authorization = credential.and_then(|(username, password)| Authorization::basic(username, password));
+        Ok(self.follow(call, url, authorization).await?)
+    }
+
+    /// Asks over https or http, as the server is known to speak or is found to.
+    async fn in_its_transport(&self, call: Call<'_>, path: &str, who: Who) -> Result<Reply, StoreError> {
+        let host = self.hosts.of(&call.endpoint.host);
+        match (call.endpoint.transport, host.speaks_tls()) {
+            (Transport::Https, _) | (_, Some(true)) => Ok(self.ask_as(call, true, path, who).await?),
+            (Transport::Http, _) | (_, Some(false)) => Ok(self.ask_as(call, false, path, who).await?),
             (Transport::HttpsThenHttp, None) => {
-                let first = self.try_ask(call, &endpoint.url(true, resource)?).await;
+                let first = self.ask_as(call, true, path, who).await;
                 if !matches!(first, Err(Unanswered { unconnected: true, .. })) {
                     host.remember_tls(true);
                     return Ok(first?);
                 }
-                let second = self.ask(call, &endpoint.url(false, resource)?).await?;
+                let second = self.ask_as(call, false, path, who).await?;
                 host.remember_tls(false);
                 Ok(second)
             }
+        }
+    }
+
+    async fn ask_as(&self, call: Call<'_>, tls: bool, path: &str, who: Who) -> Result<Reply, Unanswered> {
+        let url = call.endpoint.url(tls, path)?;
+        match who {
+            Who::Known => self.try_ask(call, &url).await,
+            Who::Nobody => self.follow(call, &url, None).await,
         }
     }
 

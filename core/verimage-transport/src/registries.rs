@@ -37,10 +37,31 @@ pub(crate) enum Transport {
 }
 
 impl Endpoint {
-    /// A server that is no registry, and the name that is asked for there. registries.conf does not speak of it.
-    pub fn of_server(host: &str, path: &str, plain_http: bool) -> Self {
-        let transport = if plain_http { Transport::Http } else { Transport::Https };
-        Self { host: host.to_ascii_lowercase(), path: path.to_owned(), transport, verified: true }
+    /// A server at an address, `https://host[:port]` or `http://` for one without TLS, and the name that is asked for there.
+    /// registries.conf does not speak of it.
+    ///
+    /// # Errors
+    /// [`StoreError`] for an address that has anything else.
+    pub fn at(server: &str, path: &str) -> Result<Self, StoreError> {
+        let refuse = |why: &str| StoreError::unavailable(format!("{server}: {why}"));
+        let url = Url::parse(server).map_err(|error| refuse(&format!("this is no address: {error}")))?;
+        let bare = url.username().is_empty() && url.password().is_none() && url.path() == "/" && url.query().is_none();
+        match (url.host_str(), bare && url.fragment().is_none()) {
+            (Some(_), true) => Self::of(&url, path).ok_or_else(|| refuse("a server is at an https or http address")),
+            _ => Err(refuse("the address of a server has a host and a port, and nothing else")),
+        }
+    }
+
+    /// The server of a URL, and the name that is asked for there; nothing if it is no web address.
+    pub fn of(url: &Url, path: &str) -> Option<Self> {
+        let transport = match url.scheme() {
+            "https" => Transport::Https,
+            "http" => Transport::Http,
+            _ => return None,
+        };
+        let host = url.host_str()?.to_ascii_lowercase();
+        let host = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        Some(Self { host, path: path.to_owned(), transport, verified: true })
     }
 
     /// The repository for messages and for the look-up of credentials.
@@ -48,11 +69,16 @@ impl Endpoint {
         format!("{}/{}", self.host, self.path)
     }
 
-    /// The URL of a resource below the repository.
-    pub(crate) fn url(&self, tls: bool, resource: &str) -> Result<Url, StoreError> {
+    /// The path of the repository on the server.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The URL of a path on the server.
+    pub(crate) fn url(&self, tls: bool, path: &str) -> Result<Url, StoreError> {
         let server = if self.host == DOCKER_HUB { DOCKER_HUB_SERVER } else { &self.host };
         let scheme = if tls { "https" } else { "http" };
-        Url::parse(&format!("{scheme}://{server}/v2/{}/{resource}", self.path))
+        Url::parse(&format!("{scheme}://{server}/{path}"))
             .map_err(|error| StoreError::unavailable(format!("{}: no server has such a name: {error}", self.host)))
     }
 }

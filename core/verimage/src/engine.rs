@@ -1,6 +1,7 @@
 //! The engine: stores, limits and time, put together once and used for many images.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,7 +97,7 @@ impl Verimage {
         let mut router = self.router.clone();
         match source.open() {
             Ok(None) => {}
-            Ok(Some(layout)) => router.image = Some(Arc::new(layout)),
+            Ok(Some(layout)) => router.image = Some(layout),
             Err(error) => router.image = Some(Arc::new(Unusable(error.to_string()))),
         }
         router
@@ -186,9 +187,11 @@ pub struct Builder {
     repositories: BTreeMap<String, Arc<dyn SignatureStore>>,
     named: BTreeMap<String, Arc<dyn SignatureStore>>,
     registry: RegistryChoice,
-    #[cfg(any(feature = "notary-v1", feature = "registry"))]
+    #[cfg(any(feature = "notary-v1", feature = "registry", feature = "simple-signing"))]
     servers: Option<verimage_transport::RegistryConfig>,
+    registries_d: Option<PathBuf>,
     web: Option<Arc<dyn SignatureStore>>,
+    lookaside: Option<Arc<dyn SignatureStore>>,
     notary: Option<Arc<dyn SignatureStore>>,
     state: Option<Arc<dyn StateStore>>,
     allow_private: Vec<String>,
@@ -210,9 +213,11 @@ impl Default for Builder {
             repositories: BTreeMap::new(),
             named: BTreeMap::new(),
             registry: RegistryChoice::Machine,
-            #[cfg(any(feature = "notary-v1", feature = "registry"))]
+            #[cfg(any(feature = "notary-v1", feature = "registry", feature = "simple-signing"))]
             servers: None,
+            registries_d: None,
             web: None,
+            lookaside: None,
             notary: None,
             state: None,
             allow_private: Vec::new(),
@@ -246,10 +251,17 @@ impl Builder {
     }
 
     /// How registries and Notary servers are reached. Without it, as the container tools of this machine are set up.
-    #[cfg(any(feature = "notary-v1", feature = "registry"))]
+    #[cfg(any(feature = "notary-v1", feature = "registry", feature = "simple-signing"))]
     #[must_use]
     pub fn servers(mut self, config: verimage_transport::RegistryConfig) -> Self {
         self.servers = Some(config);
+        self
+    }
+
+    /// Takes the places of lookasides from this folder; by default from `registries.d` of the container tools.
+    #[must_use]
+    pub fn registries_d(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.registries_d = Some(folder.into());
         self
     }
 
@@ -257,6 +269,13 @@ impl Builder {
     #[must_use]
     pub fn web(mut self, store: Arc<dyn SignatureStore>) -> Self {
         self.web = Some(store);
+        self
+    }
+
+    /// Answers for lookasides of signatures. Without it, they are asked as the container tools of this machine are set up.
+    #[must_use]
+    pub fn lookaside(mut self, store: Arc<dyn SignatureStore>) -> Self {
+        self.lookaside = Some(store);
         self
     }
 
@@ -309,6 +328,10 @@ impl Builder {
     /// [`Error::Configuration`] if this machine's registry configuration cannot be read.
     pub fn build(mut self) -> Result<Verimage, Error> {
         let offline = matches!(self.registry, RegistryChoice::Offline);
+        let lookaside = match self.lookaside.take() {
+            None if !offline => self.lookasides()?,
+            given => given,
+        };
         let notary = match self.notary.take() {
             None if !offline => self.notary_servers()?,
             given => given,
@@ -320,13 +343,29 @@ impl Builder {
         };
         let web = self.web.or_else(|| if offline { None } else { machine_web(self.allow_private) });
         let (repositories, named, state) = (self.repositories, self.named, self.state);
-        let router = Router { image: None, registry, repositories, web, notary, state, named };
+        let router = Router { image: None, registry, repositories, web, lookaside, notary, state, named };
         Ok(Verimage { router, limits: self.limits, timeout: self.timeout, concurrency: self.concurrency })
     }
 
-    #[cfg(any(feature = "notary-v1", feature = "registry"))]
+    #[cfg(any(feature = "notary-v1", feature = "registry", feature = "simple-signing"))]
     fn server_config(&self) -> Result<verimage_transport::RegistryConfig, verimage_transport::ConfigError> {
         self.servers.clone().map_or_else(verimage_transport::RegistryConfig::from_environment, Ok)
+    }
+
+    #[cfg(feature = "simple-signing")]
+    fn lookasides(&self) -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+        let registries_d = match &self.registries_d {
+            Some(folder) => verimage_lookaside::RegistriesD::of_folder(folder),
+            None => verimage_lookaside::RegistriesD::of_machine(),
+        };
+        let store = self.server_config().and_then(|config| verimage_lookaside::LookasideStore::new(&config, registries_d));
+        store.map(|store| Some(Arc::new(store) as Arc<dyn SignatureStore>)).map_err(|error| Error::Configuration(error.to_string()))
+    }
+
+    #[cfg(not(feature = "simple-signing"))]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self)]
+    fn lookasides(&self) -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+        Ok(None)
     }
 
     #[cfg(feature = "notary-v1")]

@@ -16,6 +16,8 @@ pub(crate) struct Router {
     pub(crate) repositories: BTreeMap<String, Arc<dyn SignatureStore>>,
     /// Web addresses; none when offline.
     pub(crate) web: Option<Arc<dyn SignatureStore>>,
+    /// Lookasides of signatures; when offline those in folders alone.
+    pub(crate) lookaside: Option<Arc<dyn SignatureStore>>,
     /// Notary servers; none when offline.
     pub(crate) notary: Option<Arc<dyn SignatureStore>>,
     /// What is kept between verifications, if anybody keeps it.
@@ -31,6 +33,9 @@ impl SignatureStore for Router {
             (_, What::Http { .. }) => self.web.as_ref(),
             (Place::Store(server), What::TrustState { collection }) => return self.kept(server, collection).await,
             (Place::Store(name), What::Role { .. }) => self.named.get(name).or(self.notary.as_ref()),
+            (Place::Image, What::Lookaside { .. }) => self.image.as_ref().or(self.lookaside.as_ref()),
+            (Place::Store(name), What::Lookaside { .. }) => self.named.get(name).or(self.lookaside.as_ref()),
+            (Place::Store(name), What::SignatureList(_)) => self.named.get(name).or(self.registry.as_ref()),
             (Place::Store(name), _) => self.named.get(name),
             (Place::Image, _) => self.image.as_ref().or(self.registry.as_ref()),
             (Place::Repository(repository), _) => self.repositories.get(&repository.to_string()).or(self.registry.as_ref()),

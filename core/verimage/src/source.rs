@@ -1,8 +1,9 @@
 //! Where an image is: a registry, a layout or an archive, in the words of container tools.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use verimage_core::{Digest, ImageRef, ReferenceError};
+use verimage_core::{Digest, ImageRef, ReferenceError, SignatureStore};
 use verimage_layout::{LayoutError, LayoutStore, Selector};
 
 /// What an image argument names.
@@ -25,6 +26,9 @@ pub enum ImageSource {
         /// Which image of it.
         selector: Selector,
     },
+    /// An image as a folder, as skopeo's `dir:` writes it.
+    #[cfg(feature = "simple-signing")]
+    Dir(PathBuf),
 }
 
 /// The name of an image from a layout when the caller gives none: below a domain that can never exist (RFC 2606), so that
@@ -32,7 +36,7 @@ pub enum ImageSource {
 const UNNAMED: &str = "layout.invalid/unnamed";
 
 impl ImageSource {
-    /// Reads `[docker://]reference`, `oci:DIR[:TAG|@DIGEST]` or `oci-archive:FILE[:TAG|@DIGEST]`.
+    /// Reads `[docker://]reference`, `oci:DIR[:TAG|@DIGEST]`, `oci-archive:FILE[:TAG|@DIGEST]` or `dir:DIR`.
     ///
     /// # Errors
     /// [`SourceError`] says which part does not fit.
@@ -47,6 +51,10 @@ impl ImageSource {
         if let Some(rest) = text.strip_prefix("oci:") {
             let (folder, selector) = split_selector(rest)?;
             return Ok(Self::Layout { folder, selector });
+        }
+        #[cfg(feature = "simple-signing")]
+        if let Some(folder) = text.strip_prefix("dir:") {
+            return if folder.is_empty() { Err(SourceError::NoPath) } else { Ok(Self::Dir(PathBuf::from(folder))) };
         }
         match text.split_once(':').map(|(transport, _)| transport) {
             Some(transport @ ("dir" | "docker-archive" | "docker-daemon" | "containers-storage" | "tarball" | "sif" | "ostree")) => {
@@ -69,6 +77,8 @@ impl ImageSource {
             (Self::Registry(reference), None) => return Ok(reference.clone()),
             (Self::Registry(_), Some(_)) => return Err(SourceError::NamedRegistryImage),
             (Self::Layout { selector, .. } | Self::Archive { selector, .. }, _) => selector,
+            #[cfg(feature = "simple-signing")]
+            (Self::Dir(_), _) => &Selector::Only,
         };
         let name = match name {
             Some(name) => name.to_string(),
@@ -88,13 +98,15 @@ impl ImageSource {
         !matches!(self, Self::Registry(_))
     }
 
-    /// Opens the layout, if it is one.
-    pub(crate) fn open(&self) -> Result<Option<LayoutStore>, LayoutError> {
-        match self {
-            Self::Registry(_) => Ok(None),
-            Self::Layout { folder, selector } => Ok(Some(LayoutStore::open_folder(folder, selector.clone())?)),
-            Self::Archive { file, selector } => Ok(Some(LayoutStore::open_archive(file, selector.clone())?)),
-        }
+    /// Opens what holds the image, if it is a file of this machine.
+    pub(crate) fn open(&self) -> Result<Option<Arc<dyn SignatureStore>>, LayoutError> {
+        Ok(match self {
+            Self::Registry(_) => None,
+            Self::Layout { folder, selector } => Some(Arc::new(LayoutStore::open_folder(folder, selector.clone())?)),
+            Self::Archive { file, selector } => Some(Arc::new(LayoutStore::open_archive(file, selector.clone())?)),
+            #[cfg(feature = "simple-signing")]
+            Self::Dir(folder) => Some(Arc::new(verimage_lookaside::DirStore::new(folder))),
+        })
     }
 }
 
@@ -123,7 +135,7 @@ pub enum SourceError {
         error: ReferenceError,
     },
     /// A transport of other tools that is not read.
-    #[error("images of the transport `{0}:` cannot be judged; `docker://`, `oci:` and `oci-archive:` can")]
+    #[error("images of the transport `{0}:` cannot be judged; `docker://`, `oci:`, `oci-archive:` and `dir:` can")]
     Transport(String),
     /// `oci:` without a path.
     #[error("a path is missing behind the transport")]
@@ -149,7 +161,9 @@ mod tests {
         );
         assert_eq!(ImageSource::parse("oci-archive:a.tar"), Ok(ImageSource::Archive { file: "a.tar".into(), selector: Selector::Only }));
         assert_eq!(ImageSource::parse("oci:"), Err(SourceError::NoPath));
-        assert_eq!(ImageSource::parse("dir:x"), Err(SourceError::Transport("dir".into())));
+        #[cfg(feature = "simple-signing")]
+        assert_eq!(ImageSource::parse("dir:x"), Ok(ImageSource::Dir("x".into())));
+        assert_eq!(ImageSource::parse("docker-archive:x"), Err(SourceError::Transport("docker-archive".into())));
         assert!(ImageSource::parse("a b").is_err());
     }
 
