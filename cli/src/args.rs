@@ -93,7 +93,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
-    /// Images: [docker://]REFERENCE, oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    /// Images: [docker://]REFERENCE, oci:DIR[:TAG|@DIGEST], oci-archive:FILE[:TAG|@DIGEST] or dir:DIR
     #[arg(value_name = "IMAGE", value_parser = image, required_unless_present_any = ["print_policy", "replay"])]
     pub(crate) images: Vec<ImageArgument>,
     #[command(flatten)]
@@ -188,6 +188,16 @@ pub(crate) struct PolicyArguments {
     /// targets]
     #[arg(long, value_name = "ROLE", requires = "notary_root", help_heading = "Policy")]
     pub(crate) delegation: Vec<String>,
+    /// Without a policy file: demand a GPG signature by one of the OpenPGP keys in this file
+    #[arg(long, value_name = "FILE", help_heading = "Policy",
+        conflicts_with_all = ["policy", "cosign_key", "certificate", "certificate_chain", "certificate_identity",
+        "certificate_identity_regexp", "certificate_oidc_issuer", "certificate_oidc_issuer_regexp", "notation_ca", "notary_root",
+        "trusted_root", "timestamp_certificate_chain", "signature_repository", "annotations", "insecure_ignore_tlog",
+        "insecure_ignore_sct", "trust_store"])]
+    pub(crate) gpg_key: Option<PathBuf>,
+    /// With --gpg-key: where the signatures are, file://, http:// or https:// [default: as registries.d says]
+    #[arg(long, value_name = "URL", requires = "gpg_key", help_heading = "Policy")]
+    pub(crate) lookaside: Option<String>,
     /// With a short form: authorities and logs that count [default: those of sigstore's public instance]
     #[arg(long, value_name = "FILE", conflicts_with = "policy", help_heading = "Policy")]
     pub(crate) trusted_root: Option<PathBuf>,
@@ -228,6 +238,9 @@ pub(crate) struct TransportArguments {
     /// Take mirrors and insecure registries from this file only [default: registries.conf of the container tools]
     #[arg(long, value_name = "FILE", help_heading = "Registries")]
     pub(crate) registries_conf: Option<PathBuf>,
+    /// Take the places of GPG signatures from this folder only [default: registries.d of the container tools]
+    #[arg(long, value_name = "DIR", help_heading = "Registries")]
+    pub(crate) registries_d: Option<PathBuf>,
     /// Let certificates send questions about revocation to this private host; repeatable
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registries")]
     pub(crate) allow_private: Vec<String>,
@@ -284,7 +297,7 @@ Examples:
 /// One image, from wherever it is.
 #[derive(Debug, Args)]
 pub(crate) struct OneImage {
-    /// Image: [docker://]REFERENCE, oci:DIR[:TAG|@DIGEST] or oci-archive:FILE[:TAG|@DIGEST]
+    /// Image: [docker://]REFERENCE, oci:DIR[:TAG|@DIGEST], oci-archive:FILE[:TAG|@DIGEST] or dir:DIR
     #[arg(value_name = "IMAGE", value_parser = image)]
     pub(crate) image: ImageArgument,
     /// Name of an image from a layout or an archive

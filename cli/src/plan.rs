@@ -8,7 +8,9 @@ use verimage::core::Repository;
 use verimage::core::policy::Pattern;
 use verimage::core::policy::document::PublicKeyDocument;
 use verimage::trust::TrustFolder;
-use verimage::{ImageRef, ImageSource, QuickIdentity, QuickNotary, QuickNotation, QuickPolicy, QuickSigner, Replayed, Request, quick_key};
+use verimage::{
+    ImageRef, ImageSource, QuickGpg, QuickIdentity, QuickNotary, QuickNotation, QuickPolicy, QuickSigner, Replayed, Request, quick_key,
+};
 
 use crate::args::{
     Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ConvertArguments, ExplainArguments, Format, ImageArgument,
@@ -217,6 +219,11 @@ fn policy_choice(arguments: PolicyArguments, environment: &Environment) -> Resul
         let mut quick = QuickNotary::new(absolute(root)?);
         quick.server = arguments.notary_server;
         quick.delegations = arguments.delegation;
+        return quick.to_yaml().map(PolicyChoice::CommandLine).map_err(Failure::usage);
+    }
+    if let Some(keys) = &arguments.gpg_key {
+        let mut quick = QuickGpg::new(absolute(keys)?);
+        quick.lookaside = arguments.lookaside;
         return quick.to_yaml().map(PolicyChoice::CommandLine).map_err(Failure::usage);
     }
     let Some(signer) = signer(&arguments)? else {

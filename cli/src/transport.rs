@@ -13,6 +13,7 @@ use crate::failure::Failure;
 pub(crate) fn engine(arguments: &TransportArguments) -> Result<Verimage, Failure> {
     let builder = Verimage::builder().timeout(arguments.timeout);
     let builder = arguments.allow_private.iter().fold(builder, |builder, host| builder.allow_private(host));
+    let builder = arguments.registries_d.iter().fold(builder, |builder, folder| builder.registries_d(folder));
     let builder = if arguments.offline { builder.offline() } else { servers(builder, arguments)? };
     let builder = state(arguments).into_iter().fold(builder, |builder, state| builder.state(Arc::new(state)));
     builder.build().map_err(Failure::from)

@@ -24,7 +24,7 @@ pub use error::Error;
 pub use keys::{KeyReference, KeyResolver, KeyResolverError, KeyResolvers};
 pub use load::PolicyLoader;
 pub use material::{FolderMaterial, MaterialSource};
-pub use quick::{QuickIdentity, QuickNotary, QuickNotation, QuickPolicy, QuickReference, QuickSigner, quick_key};
+pub use quick::{QuickGpg, QuickIdentity, QuickNotary, QuickNotation, QuickPolicy, QuickReference, QuickSigner, quick_key};
 pub use source::{ImageSource, SourceError};
 pub use state::{MemoryState, StateFolder};
 

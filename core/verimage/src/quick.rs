@@ -226,6 +226,40 @@ impl QuickNotary {
     }
 }
 
+/// A policy over any image that demands one GPG signature.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct QuickGpg {
+    /// A file with the OpenPGP keys, one of which must have signed.
+    pub keys: String,
+    /// Where the signatures are; where this machine's container tools look, if nothing is said.
+    pub lookaside: Option<String>,
+}
+
+impl QuickGpg {
+    /// A policy for the holders of these keys.
+    pub fn new(keys: String) -> Self {
+        Self { keys, lookaside: None }
+    }
+
+    /// The native policy as YAML.
+    ///
+    /// # Errors
+    /// A sentence, if the YAML cannot be written.
+    pub fn to_yaml(&self) -> Result<String, String> {
+        let mut leaf = Map::from_iter([("keys".to_owned(), json!(["keys"]))]);
+        let mut policy = Map::from_iter([("apiVersion".to_owned(), json!("verimage/v1")), ("kind".to_owned(), json!("ImagePolicy"))]);
+        policy.insert("trust".to_owned(), json!({"keys": {"openpgp": {"file": self.keys}}}));
+        if let Some(url) = &self.lookaside {
+            leaf.insert("stores".to_owned(), json!(["signatures"]));
+            policy.insert("stores".to_owned(), json!({"signatures": {"type": "lookaside", "url": url}}));
+        }
+        let rule = json!({"name": "command-line", "images": ["**/**"], "subject": "platform", "require": {"simpleSigning": leaf}});
+        policy.insert("rules".to_owned(), json!([rule]));
+        serde_saphyr::to_string(&policy).map_err(|error| error.to_string())
+    }
+}
+
 impl QuickSigner {
     fn to_leaf(&self, trust: &mut Map<String, Value>, own_root: bool) -> Map<String, Value> {
         let mut anchor = |name: &str, body: Value| {

@@ -11,4 +11,5 @@ mod places;
 mod redirects;
 mod referrers;
 mod server;
+mod signatures;
 mod tls;
