@@ -13,7 +13,8 @@ use crate::reference::{ImageRef, Repository, Tag};
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Place {
-    /// The place that holds the image: its registry repository or its layout.
+    /// The place that holds the image: its registry repository or its layout. For signatures that registries do not hold
+    /// themselves, where the container tools of this machine look for them (`registries.d`), or beside the image.
     Image,
     /// Another repository, named by the policy.
     Repository(Repository),
@@ -71,6 +72,19 @@ pub enum What {
         /// The collection.
         collection: String,
     },
+    /// One file of a signature lookaside, `<base>/<repository path>@<algorithm>=<hexadecimal digits>/signature-<index>`: one
+    /// blob. The first that is "not found" ends the list, so a store says that only of a file that does not exist; over HTTP,
+    /// only for status 404.
+    Lookaside {
+        /// The manifest that is signed.
+        digest: Digest,
+        /// Which of its signatures, from 1.
+        index: u32,
+    },
+    /// What the signature extension of a registry lists for a manifest, `/extensions/v2/<path>/signatures/<digest>`: one blob,
+    /// the JSON text. "Not found" means that the registry does not have the extension; where it has it, an answer other than
+    /// a list is an error, status 404 too.
+    SignatureList(Digest),
     /// Anything else, for stores and verifiers of your own.
     Other {
         /// A name that the store understands.
@@ -172,6 +186,21 @@ impl Want {
             What::Http { url, .. } => url.clone(),
             What::Role { collection, role, .. } => format!("{role} of {collection} at {place}"),
             What::TrustState { collection } => format!("what was kept of {collection} at {place}"),
+            What::Lookaside { digest, index } => {
+                let (base, path) = match &self.place {
+                    Place::Image => (format!("lookaside of {}", image.host()), image.path()),
+                    _ => (place, image.path()),
+                };
+                format!("{base}/{path}@{}={}/signature-{index}", digest.algorithm().name(), digest.hex())
+            }
+            What::SignatureList(digest) => format!(
+                "signature list of {}@{digest} at {}",
+                image.path(),
+                match &self.place {
+                    Place::Image => image.host(),
+                    _ => &place,
+                }
+            ),
             What::Other { kind, key } => format!("{place}: {kind} {key}"),
         }
     }
