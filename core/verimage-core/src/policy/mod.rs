@@ -7,6 +7,7 @@ mod condition;
 pub mod document;
 mod pattern;
 mod scope;
+mod signed_identity;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,13 +17,14 @@ use crate::digest::Digest;
 use crate::reference::ImageRef;
 use crate::verifier::Verifier;
 
-pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot, AnchorTufRoot};
+pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, AnchorTufRoot};
 pub use attestation::Attestation;
 pub use compile::{Backend, Compiler, Definitions, LeafContext, Store, read_config};
 pub use condition::Condition;
 pub use document::{Apply, CertificateKind, Distinct, Mode, PolicyDocument, Statements, SubjectRule, Unmatched};
 pub use pattern::Pattern;
 pub use scope::{Scope, Specificity};
+pub use signed_identity::{RemapIdentityDocument, SignedIdentity, SignedIdentityDocument};
 
 /// A policy that is ready to judge: names resolved, patterns read, verifiers built. Cloning is cheap.
 #[derive(Clone, Debug)]
