@@ -107,3 +107,22 @@ class LayoutRegistry(SmallServer):
         """The digest of what a name in the layout stands for."""
         entries = json.loads((self.folder / "index.json").read_text())["manifests"]
         return next(entry["digest"] for entry in entries if name_of(entry) == name)
+
+
+class ChangingRegistry(LayoutRegistry):
+    """A registry that gives one image to whoever asks for a tag first, and another one afterwards."""
+
+    def __init__(self, folder, first, later):
+        super().__init__(folder, first)
+        self.first = first
+        self.later = later
+
+    def begin(self):
+        """The next one is the first again."""
+        self.served = self.first
+
+    def respond(self, method, path, headers, content):
+        answer = super().respond(method, path, headers, content)
+        if method == "GET" and "/manifests/" in path and "/manifests/sha256:" not in path:
+            self.served = self.later
+        return answer

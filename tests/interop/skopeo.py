@@ -15,7 +15,8 @@ class Skopeo:
         self.executable = executable
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.environment = {**(environment or {}), "CONTAINERS_REGISTRIES_CONF": str(self.write("registries.conf", ""))}
+        self.environment = dict(environment or {})
+        self.no_maps = self.write("registries.conf", "")
         if proxy:
             # What is asked through TLS first is refused there, and asked again without.
             self.environment |= {"http_proxy": f"http://{proxy}", "https_proxy": f"http://{proxy}"}
@@ -36,9 +37,10 @@ class Skopeo:
         (folder / "default.yaml").write_text(json.dumps({"default-docker": places}))
         return folder
 
-    def words(self, policy, registries):
-        """The options of every call."""
-        return [self.executable, "--policy", policy or self.accept_all, "--registries.d", registries]
+    def words(self, policy, registries, maps=None):
+        """The options of every call; `maps` is a registries.conf."""
+        places = ["--registries.d", registries, "--registries-conf", maps or self.no_maps]
+        return [self.executable, "--policy", policy or self.accept_all, *places]
 
     def copy(self, source, target, registries, *arguments):
         """A copy that must work, bytes unchanged."""
@@ -55,10 +57,11 @@ class Skopeo:
         run_or_fail(words, self.directory, self.environment)
         return output.read_bytes()
 
-    def judge(self, source, target, registries, policy, *arguments, chosen=(), directory=None):
-        """The finished copy of an image into a directory, whatever its outcome; `chosen` are options of the platform."""
+    def judge(self, source, target, registries, policy, *arguments, chosen=(), directory=None, maps=None):
+        """The finished copy of an image into a directory, whatever its outcome; `chosen` are options of the platform,
+        `maps` a registries.conf."""
         flags = ["--src-tls-verify=false", "--quiet"]
-        words = [*self.words(policy, registries), *chosen, "copy", *flags, *arguments, source, f"dir:{target}"]
+        words = [*self.words(policy, registries, maps), *chosen, "copy", *flags, *arguments, source, f"dir:{target}"]
         return run(words, directory or self.directory, self.environment)
 
 
