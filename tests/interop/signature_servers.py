@@ -36,7 +36,7 @@ class Lookaside(SmallServer):
 class SigningRegistry(SmallServer):
     """A registry with OpenShift's extension for signatures: it keeps those itself, the rest is in a registry behind it.
 
-    `changed` has other lists by digest than those that were written: status and body.
+    `changed` has other lists by digest than those that were written: status and body. As a proxy it is asked about any host.
     """
 
     def __init__(self, behind):
@@ -47,6 +47,7 @@ class SigningRegistry(SmallServer):
         self.asked = []
 
     def respond(self, method, path, headers, content):
+        path = re.sub("^http://[^/]*", "", path)
         self.asked.append((method, path))
         found = SIGNATURES.fullmatch(path)
         if found:
