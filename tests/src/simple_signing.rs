@@ -86,7 +86,8 @@ fn judge(policy: &str, store: MemoryStore, image: &ImageRef, at: Timestamp) -> R
         Ok(policy) => policy,
         Err(error) => return Ok(Err(Answer::reject(error.code.as_str(), &error))),
     };
-    let engine = Verimage::builder().registry(Arc::new(store)).build().map_err(|error| error.to_string())?;
+    let store = Arc::new(store);
+    let engine = Verimage::builder().registry(store.clone()).lookaside(store).build().map_err(|error| error.to_string())?;
     let mut request = Request::new(ImageSource::Registry(image.clone()));
     request.at = Some(at);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|error| error.to_string())?;

@@ -339,7 +339,7 @@ mod tests {
     fn docker_hub_is_another_server_than_its_name() {
         let endpoint = Registries::default().endpoint("Docker.IO", "library/nginx", false);
         assert_eq!(
-            endpoint.url(true, "manifests/latest").unwrap().as_str(),
+            endpoint.url(true, "v2/library/nginx/manifests/latest").unwrap().as_str(),
             "https://registry-1.docker.io/v2/library/nginx/manifests/latest"
         );
         assert_eq!(endpoint.name(), "docker.io/library/nginx");
