@@ -206,7 +206,7 @@ fn cve_2025_68973_cve_2019_11841_armor_and_cleartext() {
 #[test]
 fn replay_of_a_signature_beside_another_image() {
     let of_another = signed_message(alice(), &payload(&Digest::sha256(b"another"), "registry.example/team/app:1.0"));
-    assert_eq!(image(&[of_another.clone()]), Some(Code::SubjectMismatch));
+    assert_eq!(image(std::slice::from_ref(&of_another)), Some(Code::SubjectMismatch));
     assert_eq!(image(&[of_another, good()]), None);
 }
 
@@ -216,7 +216,7 @@ fn substitution_of_a_tag_or_a_repository() {
     assert_eq!(image(&named("registry.example/team/app:2.0")), Some(Code::ReferenceMismatch));
     assert_eq!(image(&named("registry.example/team/other:1.0")), Some(Code::ReferenceMismatch));
     let lax = judge_identity("matchRepository", &Place::lookaside(&named("registry.example/team/app:2.0")));
-    assert_eq!((lax.decision.clone(), lax.warnings.clone()), (None, vec!["signed-tag-not-compared"]));
+    assert_eq!((lax.decision, lax.warnings), (None, vec!["signed-tag-not-compared"]));
 }
 
 #[test]
