@@ -20,6 +20,9 @@ fn scenarios() -> Vec<(String, Scenario)> {
         for name in ["jws-rsa3072", "cose-p256"] {
             scenarios.push((format!("{}/notation-{name}", set.name), Scenario::notation(name, set)));
         }
+        for name in ["rsa2048", "rsa4096", "ed25519"] {
+            scenarios.push((format!("{}/simple-signing-{name}", set.name), Scenario::simple_signing(name, set)));
+        }
     }
     scenarios
 }

@@ -5,8 +5,8 @@ mod recorder;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-use verimage::{CryptoSet, Decision, Digest, ImageRef, Limits, Policy, PolicyLoader};
+use serde_json::{Value, json};
+use verimage::{CryptoSet, Decision, Digest, FolderMaterial, ImageRef, Limits, Policy, PolicyLoader};
 use verimage_core::{Answer, Blob, Context, Progress, Session, StoreError, Timestamp, Want, What};
 use verimage_crypto::{Algorithm, PublicKey};
 
@@ -17,10 +17,18 @@ pub(crate) type Check = Box<dyn Fn() -> bool + Send>;
 pub struct Scenario {
     policy: Policy,
     image: ImageRef,
-    layout: PathBuf,
+    store: Store,
     at: Timestamp,
     answers: Vec<Answer>,
     checks: Vec<Check>,
+}
+
+/// Where the answers are while they are recorded.
+enum Store {
+    /// An OCI layout.
+    Layout(PathBuf),
+    /// The signatures of one image in a lookaside.
+    Lookaside(PathBuf),
 }
 
 impl Scenario {
@@ -31,7 +39,8 @@ impl Scenario {
         let pem = fs::read(root.join("keys").join(format!("{name}.pub"))).expect("the key of the fixture");
         let key = crypto.load(&PublicKey::from_pem(&pem).expect("a public key")).expect("a usable key");
         let (payload, signature) = signed_payload(&layout);
-        let mut scenario = Self::new(layout, &root.join("cases").join(name), crypto);
+        let policy = load(&root.join("cases").join(name), crypto);
+        let mut scenario = Self::new(Store::Layout(layout.clone()), policy, image_in(&layout));
         scenario.checks = vec![Box::new(move || key.verify(algorithm, &payload, &signature).is_ok())];
         scenario
     }
@@ -42,19 +51,38 @@ impl Scenario {
         let (own, tests) = (folder.join("fixtures").join(name), folder.join("../tests/fixtures/notation"));
         let (layout, policy) =
             if own.exists() { (own.join("layout"), own) } else { (tests.join("layouts").join(name), tests.join("cases").join(name)) };
-        let recorder = recorder::Recorder::over(crypto);
-        let recorded = Self::new(layout.clone(), &policy, recorder.set());
-        recorder.take();
-        assert_eq!(recorded.verify(), Decision::Allow);
-        Self { checks: recorder.take(), ..Self::new(layout, &policy, crypto) }
+        let of = |crypto| Self::new(Store::Layout(layout.clone()), load(&policy, crypto), image_in(&layout));
+        Self::beside_recorded(of, crypto)
     }
 
-    fn new(layout: PathBuf, policy: &Path, crypto: CryptoSet) -> Self {
-        let policy = PolicyLoader::with_crypto(crypto).load(&policy.join("policy.yaml")).expect("the policy of the fixture");
-        let digest = entry(&layout, |name| name == "v1").expect("the image");
-        let image = ImageRef::parse(&format!("registry.example/demo/app@{digest}")).expect("a reference");
+    /// The fixture `name` of GPG simple signing, signed by the key of the same name.
+    pub fn simple_signing(name: &str, crypto: CryptoSet) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/simple-signing");
+        let digest = entry(&root.join("images"), |name| name == "v1").expect("the image");
+        let image = ImageRef::parse(&format!("registry.example/demo/{name}@{digest}")).expect("a reference");
+        let folder = root.join("lookaside/demo").join(format!("{name}@{}", digest.replace(':', "=")));
+        let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy",
+            "trust": {"key": {"openpgp": {"file": root.join("keys").join(format!("{name}.gpg"))}}},
+            "rules": [{"name": "signed", "images": ["**/**"], "require": {"simpleSigning": {"keys": ["key"]}}}]});
+        let load = |crypto| {
+            let loader = PolicyLoader::with_crypto(crypto);
+            loader.load_text(&policy.to_string(), "policy", &FolderMaterial::new(None)).expect("a policy")
+        };
+        Self::beside_recorded(|crypto| Self::new(Store::Lookaside(folder.clone()), load(crypto), image.clone()), crypto)
+    }
+
+    /// A scenario, and the signature checks that it makes.
+    fn beside_recorded(scenario: impl Fn(CryptoSet) -> Self, crypto: CryptoSet) -> Self {
+        let recorder = recorder::Recorder::over(crypto);
+        let recorded = scenario(recorder.set());
+        recorder.take();
+        assert_eq!(recorded.verify(), Decision::Allow);
+        Self { checks: recorder.take(), ..scenario(crypto) }
+    }
+
+    fn new(store: Store, policy: Policy, image: ImageRef) -> Self {
         let at = "2030-01-01T00:00:00Z".parse().expect("a time");
-        let mut scenario = Self { policy, image, layout, at, answers: Vec::new(), checks: Vec::new() };
+        let mut scenario = Self { policy, image, store, at, answers: Vec::new(), checks: Vec::new() };
         scenario.record();
         scenario
     }
@@ -76,14 +104,11 @@ impl Scenario {
     }
 
     fn fetch(&self, want: &Want) -> Result<Vec<Blob>, StoreError> {
-        let digest = match &want.what {
-            What::ManifestByTag(tag) => entry(&self.layout, |name| name == tag.as_str()),
-            What::Referrers { subject, .. } => entry(&self.layout, |name| name == subject.to_string().replace(':', "-")),
-            What::Manifest(digest) | What::Blob(digest) => Some(digest.to_string()),
-            _ => None,
+        let found = match &self.store {
+            Store::Layout(layout) => in_layout(layout, &want.what),
+            Store::Lookaside(folder) => in_lookaside(folder, &want.what),
         };
-        let digest = digest.ok_or_else(|| StoreError::not_found("not in the fixture"))?;
-        Ok(vec![Blob::new(blob(&self.layout, &digest))])
+        found.map(|bytes| vec![Blob::new(bytes)]).ok_or_else(|| StoreError::not_found("not in the fixture"))
     }
 
     /// The whole verification: session, manifests, envelope, certificates, signatures, verdict.
@@ -111,6 +136,30 @@ impl Scenario {
     pub fn signatures(&self) -> usize {
         self.checks.len()
     }
+}
+
+fn load(folder: &Path, crypto: CryptoSet) -> Policy {
+    PolicyLoader::with_crypto(crypto).load(&folder.join("policy.yaml")).expect("the policy of the fixture")
+}
+
+fn image_in(layout: &Path) -> ImageRef {
+    let digest = entry(layout, |name| name == "v1").expect("the image");
+    ImageRef::parse(&format!("registry.example/demo/app@{digest}")).expect("a reference")
+}
+
+fn in_layout(layout: &Path, what: &What) -> Option<Vec<u8>> {
+    let digest = match what {
+        What::ManifestByTag(tag) => entry(layout, |name| name == tag.as_str()),
+        What::Referrers { subject, .. } => entry(layout, |name| name == subject.to_string().replace(':', "-")),
+        What::Manifest(digest) | What::Blob(digest) => Some(digest.to_string()),
+        _ => None,
+    };
+    digest.map(|digest| blob(layout, &digest))
+}
+
+fn in_lookaside(folder: &Path, what: &What) -> Option<Vec<u8>> {
+    let What::Lookaside { index, .. } = what else { return None };
+    fs::read(folder.join(format!("signature-{index}"))).ok()
 }
 
 fn entry(layout: &Path, wanted: impl Fn(&str) -> bool) -> Option<String> {

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use verimage::CryptoSet;
-use verimage_crypto::{EcdsaKey, EcdsaVerifier, MessageDigest, PublicKey, Refused, RsaKey, RsaPadding, RsaVerifier};
+use verimage_crypto::{
+    EcdsaKey, EcdsaVerifier, Ed25519Key, Ed25519Verifier, MessageDigest, PublicKey, Refused, RsaKey, RsaPadding, RsaVerifier,
+};
 
 use crate::Check;
 
@@ -17,7 +19,7 @@ impl Checks {
     }
 }
 
-/// Records the ECDSA and RSA checks of one set; signatures by Ed25519 are passed on.
+/// Records the checks of one set.
 pub(crate) struct Recorder {
     set: CryptoSet,
     checks: Checks,
@@ -29,7 +31,7 @@ impl Recorder {
         let checks = Checks::default();
         // A set holds its parts for ever; there are a handful of recorders in a process.
         let part: &'static Part = Box::leak(Box::new(Part { inner, checks: checks.clone() }));
-        Self { set: CryptoSet { ecdsa: part, rsa: part, ..inner }, checks }
+        Self { set: CryptoSet { ecdsa: part, ed25519: part, rsa: part, ..inner }, checks }
     }
 
     /// The set that records.
@@ -60,6 +62,12 @@ impl EcdsaVerifier for Part {
     }
 }
 
+impl Ed25519Verifier for Part {
+    fn load(&self, key: &PublicKey) -> Result<Box<dyn Ed25519Key>, Refused> {
+        Ok(Box::new(Recorded { key: Arc::from(self.inner.ed25519.load(key)?), checks: self.checks.clone() }))
+    }
+}
+
 impl RsaVerifier for Part {
     fn load(&self, key: &PublicKey) -> Result<Box<dyn RsaKey>, Refused> {
         Ok(Box::new(Recorded { key: Arc::from(self.inner.rsa.load(key)?), checks: self.checks.clone() }))
@@ -76,6 +84,14 @@ impl EcdsaKey for Recorded<dyn EcdsaKey> {
         let (key, asked, about) = (self.key.clone(), digest.to_vec(), signature.to_vec());
         self.checks.add(Box::new(move || key.verify(&asked, &about).is_ok()));
         self.key.verify(digest, signature)
+    }
+}
+
+impl Ed25519Key for Recorded<dyn Ed25519Key> {
+    fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), Refused> {
+        let (key, asked, about) = (self.key.clone(), message.to_vec(), *signature);
+        self.checks.add(Box::new(move || key.verify(&asked, &about).is_ok()));
+        self.key.verify(message, signature)
     }
 }
 
