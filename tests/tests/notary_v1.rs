@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use verimage::core::{Blob, Place, RoleVersion, SignatureStore, StateStore, StoreError, Want, What, async_trait};
+use verimage::core::{Blob, Learned, Place, RoleVersion, SignatureStore, StateStore, StoreError, Want, What, async_trait};
 use verimage::{
     CryptoSet, Decision, FolderMaterial, ImageRef, ImageSource, LayoutStore, MemoryState, Policy, PolicyLoader, Replayed, Request,
     Selector, StateFolder, Transcript, Verdict, Verimage,
@@ -334,6 +334,36 @@ fn state_that_cannot_be_read_is_inconclusive() {
     }
     fs::write(&file, kept).unwrap();
     assert_eq!(judge().decision, Decision::Allow);
+}
+
+/// Trust comes from the policy: a state, of a file or of a transcript, that holds a stranger's root and says that it was
+/// established under the policy's pin is no pin. Trust on first use rests on the state, and every verdict says so.
+#[test]
+fn a_state_never_stands_for_the_pin() {
+    let (pinned, first) = (case("tag"), case("pin-first-use"));
+    let learned = |case: &Case, collection: &str| {
+        let state: Arc<dyn StateStore> = Arc::new(MemoryState::default());
+        let engine = engine(Server::with(case, Some(collection)), Some(state.clone()));
+        assert_eq!(run(engine.run(&request(case), &policy(case, CryptoSet::aws_lc()))).unwrap().verdict.decision, Decision::Allow);
+        serde_json::from_slice::<Value>(&run(state.load("https://notary.example", &case.gun)).unwrap().unwrap()).unwrap()
+    };
+    let mut forged = learned(&first, "attack-another-root");
+    forged["anchor"] = learned(&pinned, "tags")["anchor"].clone();
+    let judge = |case: &Case, kept: &Value| {
+        let state: Arc<dyn StateStore> = Arc::new(MemoryState::default());
+        let keep = Learned::new("https://notary.example", &case.gun, kept.to_string().into_bytes(), |_, newer| Some(newer.to_vec()));
+        run(state.keep(&keep)).unwrap();
+        let engine = engine(Server::with(case, Some("attack-another-root")), Some(state));
+        let policy = policy(case, CryptoSet::aws_lc());
+        let verification = run(engine.run(&request(case), &policy)).unwrap();
+        let replayed = run(engine.replay(&verification.transcript(), &Replayed::default(), &policy)).unwrap();
+        assert_eq!(replayed, verification.verdict);
+        replayed
+    };
+    let verdict = judge(&pinned, &forged);
+    assert_eq!((verdict.decision, verdict.code.as_deref()), (Decision::Deny, Some("certificate-untrusted")), "{}", verdict.message);
+    let verdict = judge(&first, &learned(&first, "attack-another-root"));
+    assert_eq!((verdict.decision, verdict.warnings), (Decision::Allow, vec!["notary-trusted-on-first-use".to_owned()]));
 }
 
 /// Two runs that end with different states keep the higher version of each role.

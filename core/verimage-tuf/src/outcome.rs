@@ -100,7 +100,7 @@ pub enum Warning {
         /// The newest version.
         newest: u64,
     },
-    /// Nothing is pinned, and nothing was known of the collection.
+    /// Nothing is pinned: trust is in the root that came first, now or when the state was begun.
     TrustedOnFirstUse,
     /// Nothing binds the root key to the collection: a server can answer with another one under the same key.
     NotBoundToCollection,

@@ -16,7 +16,7 @@ use self::{
     chain::{Verified, internal},
     delegation::Delegated,
     files::{Files, Stop},
-    root::Candidate,
+    root::{Candidate, Examined},
 };
 use crate::{
     DelegationName, Gun, RoleFile, RoleName,
@@ -100,13 +100,13 @@ pub struct Verification {
     now: Timestamp,
     state: Option<TrustState>,
     known_root: Option<Candidate>,
-    /// The root of the state was established under these very pins.
+    /// The root of the state was established under these very pins, so that it is tried before that of the server. It is
+    /// held against them all the same: a state could say so of any root.
     is_anchored: bool,
     files: Files,
     /// The root to which the chain was followed, so that each root is read once.
     followed: Option<Bytes>,
-    /// The lowest version that was searched for a pinned key.
-    searched_to: Option<u64>,
+    examined: Option<Examined>,
     root: Option<Verified<Root>>,
     timestamp: Option<Verified<TimestampRole>>,
     snapshot: Option<Verified<Snapshot>>,
@@ -140,7 +140,7 @@ impl Verification {
             is_anchored,
             files: Files::new(cache),
             followed: None,
-            searched_to: None,
+            examined: None,
             root: None,
             timestamp: None,
             snapshot: None,

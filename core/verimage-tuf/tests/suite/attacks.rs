@@ -1,7 +1,7 @@
 //! Section 7, row by row. What each check refuses in detail stands in `checks`, `pins`, `rotation` and `rules`.
 
-use serde_json::json;
-use verimage_tuf::{Check, DelegationName, Gun, RoleName, TargetRule, Wanted};
+use serde_json::{Value, json};
+use verimage_tuf::{Check, DelegationName, Gun, Known, Pins, RoleName, TargetRule, TrustState, Wanted};
 
 use crate::{
     Ask, assert_refused, at, base64, pinned,
@@ -83,6 +83,29 @@ fn algorithm_confusion() {
     for (key, method) in [(Key::Ed25519("a"), "ecdsa"), (Key::P256("a"), "eddsa"), (Key::Rsa, "eddsa"), (Key::P256("a"), "rsapss")] {
         let repository = Repository::default().signed_by("targets", vec![Signer { method, ..Signer::bare(key) }]);
         assert_signature_refused(&repository, "targets");
+    }
+}
+
+/// A transcript or a state file can say of any root that it was established under the pins.
+#[test]
+fn a_state_that_holds_the_root_of_a_stranger() {
+    let strange = |version| {
+        let mut repository = Repository::default().signed_by("root", vec![root_key("forger")]);
+        repository.root.version(version);
+        repository
+    };
+    let honest: Value =
+        serde_json::from_slice(&Ask::default().run(&Repository::default().publish()).outcome.state.unwrap().to_json()).unwrap();
+    for version in [1, 2, 5] {
+        let server = strange(version).publish();
+        let first_use = Ask { pins: Pins::insecure_trust_on_first_use(), ..Ask::default() }.run(&server);
+        let mut forged: Value = serde_json::from_slice(&first_use.outcome.state.unwrap().to_json()).unwrap();
+        forged["anchor"] = honest["anchor"].clone();
+        let known = Known::state(TrustState::from_json(forged.to_string().as_bytes()).unwrap());
+        assert_refused(&Ask::known(known.clone()), &server, "root", Check::Pin, "certificate-untrusted");
+        // Nor does one that is made up vouch for another.
+        let next = rotate(vec![strange(1), strange(2), strange(3), strange(4), strange(5), strange(6)]);
+        assert_refused(&Ask::known(known), &next, "root", Check::Pin, "certificate-untrusted");
     }
 }
 
