@@ -366,6 +366,29 @@ fn a_state_never_stands_for_the_pin() {
     assert_eq!((verdict.decision, verdict.warnings), (Decision::Allow, vec!["notary-trusted-on-first-use".to_owned()]));
 }
 
+/// The root is signed by the first key alone: a leaf that would also take another key has the same signer.
+#[test]
+fn one_signer_does_not_count_as_two_by_pins_that_did_not_sign() {
+    let case = case("tag");
+    let folder = tempfile::tempdir().unwrap();
+    let pin = |name: &str| fs::read_to_string(fixtures().join("pins").join(name)).unwrap();
+    fs::write(folder.path().join("first.pub"), pin("tags.pub")).unwrap();
+    fs::write(folder.path().join("both.pub"), pin("team.pub") + &pin("tags.pub")).unwrap();
+    let leaf = |root: &str| json!({"notaryV1": {"server": "https://notary.example", "root": root}});
+    let judge = |distinct: usize| {
+        let threshold = json!({"k": distinct, "distinct": "signer", "of": [leaf("first"), leaf("both")]});
+        let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy",
+            "trust": {"first": {"tufRoot": {"file": "first.pub"}}, "both": {"tufRoot": {"file": "both.pub"}}},
+            "rules": [{"name": "demo", "images": ["**/**"], "require": {"threshold": threshold}}]});
+        let material = FolderMaterial::new(Some(folder.path().to_owned()));
+        let policy = PolicyLoader::new().load_text(&policy.to_string(), "policy", &material).unwrap();
+        run(engine(Server::with(&case, Some("tags")), None).run(&request(&case), &policy)).unwrap().verdict
+    };
+    assert_eq!(judge(1).decision, Decision::Allow);
+    let verdict = judge(2);
+    assert_eq!((verdict.decision, verdict.code.as_deref()), (Decision::Deny, Some("threshold-not-met")), "{}", verdict.message);
+}
+
 /// Two runs that end with different states keep the higher version of each role.
 #[test]
 fn what_was_seen_is_merged() {

@@ -71,7 +71,8 @@ pub struct Evidence {
     pub signed_in: Vec<RoleName>,
     /// Every role that was verified on the way: root, timestamp, snapshot, targets, delegations.
     pub roles: Vec<VerifiedRole>,
-    /// The keys that trust begins with: those that are pinned, or else those that signed the root under the pin.
+    /// The keys that trust begins with: those under the pin that signed the root in which it held. A pinned key that did not
+    /// sign is not among them.
     pub root_keys: Vec<PublicKey>,
 }
 

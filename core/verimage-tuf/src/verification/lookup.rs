@@ -209,7 +209,7 @@ impl Verification {
             target: entry.target,
             signed_in,
             roles: base.into_iter().flatten().chain(targets).collect(),
-            root_keys: self.expectation.pins.pinned_keys().unwrap_or(&root.signers).to_vec(),
+            root_keys: self.pinned_signers.clone(),
         })
     }
 }

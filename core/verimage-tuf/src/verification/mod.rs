@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use verimage_crypto::CryptoSet;
+use verimage_crypto::{CryptoSet, PublicKey};
 
 use self::{
     chain::{Verified, internal},
@@ -107,6 +107,8 @@ pub struct Verification {
     /// The root to which the chain was followed, so that each root is read once.
     followed: Option<Bytes>,
     examined: Option<Examined>,
+    /// The keys under the pin that signed the root in which it held.
+    pinned_signers: Vec<PublicKey>,
     root: Option<Verified<Root>>,
     timestamp: Option<Verified<TimestampRole>>,
     snapshot: Option<Verified<Snapshot>>,
@@ -141,6 +143,7 @@ impl Verification {
             files: Files::new(cache),
             followed: None,
             examined: None,
+            pinned_signers: Vec::new(),
             root: None,
             timestamp: None,
             snapshot: None,

@@ -138,7 +138,10 @@ impl Verification {
     /// nothing of them: whoever wrote it could have made up its root.
     fn find_pinned_keys(&mut self, newest: &Candidate, signers: &[PublicKey]) -> Result<(), Stop> {
         match self.expectation.pins.check_pinned_keys(&newest.document, signers) {
-            Ok(()) => Ok(()),
+            Ok(keys) => {
+                self.pinned_signers = keys;
+                Ok(())
+            }
             Err(fault @ Fault::Pin { .. }) => self.follow_from_pinned(newest, fault),
             Err(fault) => Err(Stop::fault(RoleName::Root, fault)),
         }
@@ -237,8 +240,9 @@ impl Verification {
             };
             if self.expectation.pins.lists_pinned_keys(&candidate.document) {
                 let signers = self.vouch(&candidate, &candidate.envelope)?;
-                self.expectation.pins.check_pinned_keys(&candidate.document, &signers).map_err(of(&RoleName::Root))?;
+                let keys = self.expectation.pins.check_pinned_keys(&candidate.document, &signers).map_err(of(&RoleName::Root))?;
                 self.follow(&candidate, newest)?;
+                self.pinned_signers = keys;
                 self.warnings.retain(|warning| !matches!(warning, Warning::PinOutdated { .. }));
                 self.warn(Warning::PinOutdated { version, newest: newest.version() });
                 return Ok(());
