@@ -26,7 +26,7 @@ use crate::{
     outcome::{Answer, CachedRoles, Evidence, Outcome, Step, Warning},
     pins::Pins,
     rule::{TargetRule, Wanted},
-    state::{StateError, TrustState},
+    state::{StateError, TrustState, note_keys},
 };
 
 /// What is expected of a collection: its name, whom to trust for it, which roles must hold a target, and within which bounds.
@@ -232,8 +232,13 @@ impl Verification {
         let names = [RoleName::Root, RoleName::Timestamp, RoleName::Snapshot, RoleName::Targets];
         versions.extend(names.into_iter().zip(base));
         versions.extend(self.delegated.values().map(|delegated| (delegated.verified.role.clone(), delegated.verified.header.version)));
+        let mut keys = self.state.as_ref().map(|state| state.keys.clone()).unwrap_or_default();
+        for name in self.delegated.keys() {
+            let (parent, _) = self.parent(name).ok()?;
+            note_keys(&mut keys, name, &parent.document.delegations.get(name)?.authority);
+        }
         let (gun, anchor) = (self.expectation.gun.clone(), self.expectation.pins.anchor());
-        Some(TrustState { gun, anchor, root: root.bytes.clone(), versions })
+        Some(TrustState { gun, anchor, root: root.bytes.clone(), versions, keys })
     }
 
     fn cacheable(&self) -> CachedRoles {

@@ -273,6 +273,62 @@ fn fallback_from_a_delegation_that_is_broken_or_withheld() {
     }
 }
 
+/// A server with the key of the snapshot leaves a delegation out, so that an old entry of `targets` counts.
+#[test]
+fn a_delegation_that_was_seen_is_withheld() {
+    let with = |key: &'static str, edit: fn(&mut Repository)| {
+        let mut repository = Repository::default();
+        repository.delegate_tag("targets/releases", key, "v1", "released").version(3);
+        edit(&mut repository);
+        repository.publish()
+    };
+    let hide: fn(&mut Repository) =
+        |repository| repository.snapshot.amend(|signed| drop(signed["meta"].as_object_mut().unwrap().remove("targets/releases")));
+    let hiding = with("releases", hide);
+    for rule in [TargetRule::docker(), TargetRule::released()] {
+        let ask = Ask { rule, ..Ask::default() };
+        let known = ask.run(&with("releases", |_| {})).known();
+        let knowing = Ask { known, ..ask.clone() };
+        assert_refused(&knowing, &hiding, "targets/releases", Check::Rollback, "rollback-detected");
+        // Nobody knows it without a state, where it is declared no more, or where it is another one by its keys.
+        assert_eq!(ask.evidence(&hiding).digest.to_string(), digest("v1"));
+        assert_eq!(knowing.evidence(&Repository::default().publish()).digest.to_string(), digest("v1"));
+        assert_eq!(knowing.evidence(&with("others", hide)).digest.to_string(), digest("v1"));
+    }
+    // One that may not sign the tag is not looked for.
+    let known = Ask::default().run(&with("releases", |_| {})).known();
+    let elsewhere: fn(&mut Repository) = |repository| {
+        repository.targets.signed["delegations"]["roles"][0]["paths"] = json!(["dev-"]);
+        repository.snapshot.amend(|signed| drop(signed["meta"].as_object_mut().unwrap().remove("targets/releases")));
+    };
+    Ask::known(known).evidence(&with("releases", elsewhere));
+}
+
+/// A delegation that was made anew begins at version 1, under keys that are all others; one key is enough to be the same.
+#[test]
+fn a_delegation_that_was_made_anew_does_not_lock_out_for_ever() {
+    let with = |key: &'static str, targets: u64, version: u64| {
+        let mut repository = Repository::default();
+        repository.targets.version(targets);
+        repository.delegate_tag("targets/releases", key, "v1", "released").version(version);
+        repository
+    };
+    let known = || Ask::default().run(&with("releases", 2, 9).publish()).known();
+    assert_refused(&Ask::known(known()), &with("releases", 3, 1).publish(), "targets/releases", Check::Rollback, "rollback-detected");
+    let run = Ask::known(known()).run(&with("others", 3, 1).publish());
+    assert!(run.outcome.result.is_ok(), "{:?}", run.outcome.result);
+    assert_eq!(run.outcome.state.as_ref().unwrap().versions()[&RoleName::parse("targets/releases").unwrap()], 1);
+    // Who declares it is held to its own version, and the new keys are those that are known then.
+    assert_refused(&Ask::known(known()), &with("others", 1, 1).publish(), "targets", Check::Rollback, "rollback-detected");
+    assert_refused(&Ask::known(run.known()), &with("releases", 2, 9).publish(), "targets", Check::Rollback, "rollback-detected");
+    let mut both = with("others", 3, 1);
+    let old = Signer::bare(Key::P256("releases"));
+    let delegations = &mut both.targets.signed["delegations"];
+    delegations["keys"][old.id()] = old.listed();
+    delegations["roles"][0]["keyids"].as_array_mut().unwrap().push(old.id().into());
+    assert_refused(&Ask::known(known()), &both.publish(), "targets/releases", Check::Rollback, "rollback-detected");
+}
+
 #[test]
 fn required_signers_that_are_missing_or_disagree() {
     let mut repository = Repository::default();
