@@ -364,6 +364,59 @@ fn state_that_cannot_be_read_is_inconclusive() {
     assert_eq!(judge().decision, Decision::Allow);
 }
 
+/// Trust comes from the policy: a state, of a file or of a transcript, that holds a stranger's root and says that it was
+/// established under the policy's pin is no pin. Trust on first use rests on the state, and every verdict says so.
+#[test]
+fn a_state_never_stands_for_the_pin() {
+    let (pinned, first) = (case("tag"), case("pin-first-use"));
+    let learned = |case: &Case, collection: &str| {
+        let state: Arc<dyn StateStore> = Arc::new(MemoryState::default());
+        let engine = engine(Server::with(case, Some(collection)), Some(state.clone()));
+        assert_eq!(run(engine.run(&request(case), &policy(case, CryptoSet::aws_lc()))).unwrap().verdict.decision, Decision::Allow);
+        serde_json::from_slice::<Value>(&run(state.load("https://notary.example", &case.gun)).unwrap().unwrap()).unwrap()
+    };
+    let mut forged = learned(&first, "attack-another-root");
+    forged["anchor"] = learned(&pinned, "tags")["anchor"].clone();
+    let judge = |case: &Case, kept: &Value| {
+        let state: Arc<dyn StateStore> = Arc::new(MemoryState::default());
+        let keep = Learned::new("https://notary.example", &case.gun, kept.to_string().into_bytes(), |_, newer| Some(newer.to_vec()));
+        run(state.keep(&keep)).unwrap();
+        let engine = engine(Server::with(case, Some("attack-another-root")), Some(state));
+        let policy = policy(case, CryptoSet::aws_lc());
+        let verification = run(engine.run(&request(case), &policy)).unwrap();
+        let replayed = run(engine.replay(&verification.transcript(), &Replayed::default(), &policy)).unwrap();
+        assert_eq!(replayed, verification.verdict);
+        replayed
+    };
+    let verdict = judge(&pinned, &forged);
+    assert_eq!((verdict.decision, verdict.code.as_deref()), (Decision::Deny, Some("certificate-untrusted")), "{}", verdict.message);
+    let verdict = judge(&first, &learned(&first, "attack-another-root"));
+    assert_eq!((verdict.decision, verdict.warnings), (Decision::Allow, vec!["notary-trusted-on-first-use".to_owned()]));
+}
+
+/// The root is signed by the first key alone: a leaf that would also take another key has the same signer.
+#[test]
+fn one_signer_does_not_count_as_two_by_pins_that_did_not_sign() {
+    let case = case("tag");
+    let folder = tempfile::tempdir().unwrap();
+    let pin = |name: &str| fs::read_to_string(fixtures().join("pins").join(name)).unwrap();
+    fs::write(folder.path().join("first.pub"), pin("tags.pub")).unwrap();
+    fs::write(folder.path().join("both.pub"), pin("team.pub") + &pin("tags.pub")).unwrap();
+    let leaf = |root: &str| json!({"notaryV1": {"server": "https://notary.example", "root": root}});
+    let judge = |distinct: usize| {
+        let threshold = json!({"k": distinct, "distinct": "signer", "of": [leaf("first"), leaf("both")]});
+        let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy",
+            "trust": {"first": {"tufRoot": {"file": "first.pub"}}, "both": {"tufRoot": {"file": "both.pub"}}},
+            "rules": [{"name": "demo", "images": ["**/**"], "require": {"threshold": threshold}}]});
+        let material = FolderMaterial::new(Some(folder.path().to_owned()));
+        let policy = PolicyLoader::new().load_text(&policy.to_string(), "policy", &material).unwrap();
+        run(engine(Server::with(&case, Some("tags")), None).run(&request(&case), &policy)).unwrap().verdict
+    };
+    assert_eq!(judge(1).decision, Decision::Allow);
+    let verdict = judge(2);
+    assert_eq!((verdict.decision, verdict.code.as_deref()), (Decision::Deny, Some("threshold-not-met")), "{}", verdict.message);
+}
+
 /// Two runs that end with different states keep the higher version of each role.
 #[test]
 fn what_was_seen_is_merged() {

@@ -3,8 +3,8 @@
 use verimage_core::{Code, Digest, Evidence, Failure, Signer, Subject};
 use verimage_tuf::{Evidence as Found, Outcome, RoleName, Warning};
 
-/// Evidence that the tag has this digest. The signer is the root that trust begins with: whatever roles are below it, it chose
-/// them.
+/// Evidence that the tag has this digest. The signer is the key that trust begins with, which signed the root: whatever roles
+/// are below it, it chose them.
 pub(crate) fn evidence(found: &Found, outcome: &Outcome, subject: Option<&Subject>) -> Result<Evidence, Failure> {
     if let Some(size) = subject.and_then(Subject::size).filter(|size| *size != found.length) {
         let detail = format!("the manifest has {size} bytes, and the tag was signed with {}", found.length);

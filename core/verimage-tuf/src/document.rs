@@ -77,6 +77,15 @@ impl Root {
         Ok(Self { header, keys, root, timestamp, snapshot, targets })
     }
 
+    /// Whether a newer root has other keys for a role of the server.
+    pub(crate) fn is_renewed(&self, role: &RoleName, newer: &Self) -> bool {
+        match role {
+            RoleName::Timestamp => newer.timestamp.key_ids != self.timestamp.key_ids,
+            RoleName::Snapshot => newer.snapshot.key_ids != self.snapshot.key_ids,
+            _ => false,
+        }
+    }
+
     pub(crate) fn root_keys(&self) -> Vec<&Key> {
         self.keys.of(&self.root)
     }

@@ -236,6 +236,12 @@ pub enum Fault {
         /// The version now.
         found: u64,
     },
+    /// C11: a delegation that was accepted before is not published any more, though its keys are listed still.
+    #[error("is not published, though version {known} was accepted before and it is declared still")]
+    Withheld {
+        /// The version accepted before.
+        known: u64,
+    },
     /// C11: two roots have one version.
     #[error("another root with version {version} was accepted before")]
     RootReplaced {
@@ -357,7 +363,7 @@ impl Fault {
             | Self::RotationVersion { .. }
             | Self::Target { .. } => MetadataInvalid,
             Self::Expired { .. } => MetadataExpired,
-            Self::Rollback { .. } | Self::RootReplaced { .. } => RollbackDetected,
+            Self::Rollback { .. } | Self::Withheld { .. } | Self::RootReplaced { .. } => RollbackDetected,
             Self::RootKey(fault) => fault.kind(),
             Self::Pin { .. } | Self::Authority(_) => CertificateUntrusted,
             Self::NotDelegated { .. } | Self::NotPublished => DelegationMissing,
@@ -378,7 +384,7 @@ impl Fault {
             Self::NoValidSignature { .. } => Check::Signatures,
             Self::Threshold { .. } => Check::Threshold,
             Self::Expired { .. } => Check::Expiry,
-            Self::Rollback { .. } | Self::RootReplaced { .. } => Check::Rollback,
+            Self::Rollback { .. } | Self::Withheld { .. } | Self::RootReplaced { .. } => Check::Rollback,
             Self::RootKey(_) | Self::Pin { .. } | Self::Authority(_) | Self::PinnedKeyDidNotSign { .. } => Check::Pin,
             Self::Rotation { .. } | Self::RotationVersion { .. } => Check::Rotation,
             Self::NotDelegated { .. } | Self::NotPublished => Check::Delegation,
@@ -406,7 +412,7 @@ impl Fault {
             Self::Expired { .. } => {
                 "Check the clock of this machine. If it is right, have the repository published again, and the server make a new timestamp."
             }
-            Self::Rollback { .. } | Self::RootReplaced { .. } => {
+            Self::Rollback { .. } | Self::Withheld { .. } | Self::RootReplaced { .. } => {
                 "Somebody serves old data. Only if the repository was set up anew on purpose, remove its trust state."
             }
             Self::RootKey(fault) => fault.hint(),

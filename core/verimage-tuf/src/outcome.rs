@@ -71,7 +71,8 @@ pub struct Evidence {
     pub signed_in: Vec<RoleName>,
     /// Every role that was verified on the way: root, timestamp, snapshot, targets, delegations.
     pub roles: Vec<VerifiedRole>,
-    /// The keys that trust begins with: those that are pinned, or else those that signed the root under the pin.
+    /// The keys that trust begins with: those under the pin that signed the root in which it held. A pinned key that did not
+    /// sign is not among them.
     pub root_keys: Vec<PublicKey>,
 }
 
@@ -100,7 +101,7 @@ pub enum Warning {
         /// The newest version.
         newest: u64,
     },
-    /// Nothing is pinned, and nothing was known of the collection.
+    /// Nothing is pinned: trust is in the root that came first, now or when the state was begun.
     TrustedOnFirstUse,
     /// Nothing binds the root key to the collection: a server can answer with another one under the same key.
     NotBoundToCollection,

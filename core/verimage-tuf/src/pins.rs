@@ -132,13 +132,6 @@ impl Pins {
         }
     }
 
-    pub(crate) fn pinned_keys(&self) -> Option<&[PublicKey]> {
-        match &self.0 {
-            Kind::RootKeys { keys, .. } => Some(keys),
-            _ => None,
-        }
-    }
-
     /// A short name for these pins: a kept root was established under the same ones, or under others.
     pub(crate) fn anchor(&self) -> String {
         let hash = |bytes: &[u8]| hex::encode(HashAlgorithm::Sha256.digest(bytes).as_bytes());
@@ -199,19 +192,19 @@ impl Pins {
         if kept.is_empty() { Err(Fault::Pin { expected, found: found() }) } else { Ok(kept) }
     }
 
-    /// Section 3.2: what is pinned is a root key, and it signed. Nothing to do for other pins.
-    pub(crate) fn check_pinned_keys(&self, root: &Root, signers: &[PublicKey]) -> Result<(), Fault> {
-        let Kind::RootKeys { keys, need, .. } = &self.0 else { return Ok(()) };
-        let mut silent = keys.iter().filter(|key| !signers.contains(key));
+    /// Section 3.2: what is pinned is a root key, and it signed. Gives the pinned keys that did; all signers for other pins.
+    pub(crate) fn check_pinned_keys(&self, root: &Root, signers: &[PublicKey]) -> Result<Vec<PublicKey>, Fault> {
+        let Kind::RootKeys { keys, need, .. } = &self.0 else { return Ok(signers.to_vec()) };
+        let (signed, silent): (Vec<_>, Vec<_>) = keys.iter().partition(|key| signers.contains(key));
         let is_met = match need {
-            Need::Any => keys.iter().any(|key| signers.contains(key)),
-            Need::All => silent.clone().next().is_none(),
+            Need::Any => !signed.is_empty(),
+            Need::All => silent.is_empty(),
         };
         if is_met {
-            return Ok(());
+            return Ok(signed.into_iter().cloned().collect());
         }
         let listed: BTreeSet<_> = root.root_keys().iter().filter_map(|key| Some(key.public_key().ok()?.fingerprint())).collect();
-        match silent.find(|key| self.lists_pinned_keys(root) && listed.contains(&key.fingerprint())) {
+        match silent.into_iter().find(|key| self.lists_pinned_keys(root) && listed.contains(&key.fingerprint())) {
             Some(key) => Err(Fault::PinnedKeyDidNotSign { key: key.fingerprint().to_string() }),
             None => Err(Fault::Pin { expected: fingerprints(keys.iter().map(PublicKey::fingerprint)), found: fingerprints(listed) }),
         }

@@ -107,7 +107,7 @@ impl Verification {
         let (header, document) = read(&mut envelope).map_err(of(&role))?;
         let keys = signatories.keys.of(signatories.authority);
         let signers = verify_threshold(&envelope, &keys, signatories.authority.threshold, &self.expectation.crypto).map_err(&fault)?;
-        let known = self.known_version(&role);
+        let known = self.known_version(&role, signatories.authority);
         if header.version < known {
             return Err(fault(Fault::Rollback { known, found: header.version }));
         }
@@ -122,18 +122,16 @@ impl Verification {
     }
 
     /// C11: the version accepted before; 0 if none was. Where the root has other keys for the timestamp or the snapshot than
-    /// the root that was known, their versions begin anew: else a stolen key could lock everybody out with a huge version.
-    fn known_version(&self, role: &RoleName) -> u64 {
+    /// the root that was known, their versions begin anew: else a stolen key could lock everybody out with a huge version. So
+    /// do those of a delegation when the role above it, which was verified before it, has replaced all of its keys.
+    pub(super) fn known_version(&self, role: &RoleName, authority: &Authority) -> u64 {
         let Some(state) = &self.state else { return 0 };
-        let has_new_keys = match (&self.root, &self.known_root) {
-            (Some(root), Some(known)) => match role {
-                RoleName::Timestamp => root.document.timestamp.key_ids != known.document.timestamp.key_ids,
-                RoleName::Snapshot => root.document.snapshot.key_ids != known.document.snapshot.key_ids,
-                _ => false,
-            },
+        let begins_anew = match (role, &self.root, &self.known_root) {
+            (RoleName::Delegation(name), ..) => state.is_replaced(name, authority),
+            (_, Some(root), Some(known)) => known.document.is_renewed(role, &root.document),
             _ => false,
         };
-        if has_new_keys { 0 } else { state.version(role) }
+        if begins_anew { 0 } else { state.version(role) }
     }
 }
 

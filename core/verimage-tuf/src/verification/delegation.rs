@@ -59,7 +59,7 @@ impl Verification {
     }
 
     /// The role above a delegation, which was verified before it.
-    fn parent(&self, name: &DelegationName) -> Result<(&Verified<Targets>, Reach), Stop> {
+    pub(super) fn parent(&self, name: &DelegationName) -> Result<(&Verified<Targets>, Reach), Stop> {
         match name.parent() {
             None => Ok((self.targets.as_ref().ok_or_else(internal)?, Reach::all())),
             Some(parent) => {
@@ -69,26 +69,48 @@ impl Verification {
         }
     }
 
-    /// The children of a role that were published and may sign what is looked for. The others decide nothing.
-    pub(super) fn open_children(&self, parent: Option<&DelegationName>) -> Vec<DelegationName> {
-        let role = match parent {
-            None => self.targets.as_ref().map(|targets| (targets, Reach::all())),
-            Some(name) => self.delegated.get(name).map(|delegated| (&delegated.verified, delegated.reach.clone())),
-        };
-        let Some((role, reach)) = role else { return Vec::new() };
-        let may_sign = |delegation: &Delegation| {
-            let reach = reach.narrowed(&delegation.paths);
-            self.wanted.tag().map_or(!reach.is_empty(), |tag| reach.allows(tag))
-        };
-        let delegations = role.document.delegations.values();
-        delegations
-            .filter(|delegation| may_sign(delegation) && self.is_published(&delegation.name))
-            .map(|delegation| delegation.name.clone())
-            .collect()
+    /// Whether `targets` delegates to this role, which was published and may sign what is looked for.
+    pub(super) fn is_open(&self, name: &DelegationName) -> Result<bool, Stop> {
+        let delegation = self.targets.as_ref().ok_or_else(internal)?.document.delegations.get(name);
+        delegation.map_or(Ok(false), |delegation| Ok(self.may_sign(&Reach::all(), delegation) && self.is_published(delegation)?))
     }
 
-    pub(super) fn is_published(&self, name: &DelegationName) -> bool {
-        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.document.delegation(name).is_some())
+    /// The children of a delegation that were published and may sign what is looked for. The others decide nothing.
+    pub(super) fn open_children(&self, parent: &DelegationName) -> Result<Vec<DelegationName>, Stop> {
+        let parent = self.delegated.get(parent).ok_or_else(internal)?;
+        let mut open = Vec::new();
+        for delegation in parent.verified.document.delegations.values() {
+            if self.may_sign(&parent.reach, delegation) && self.is_published(delegation)? {
+                open.push(delegation.name.clone());
+            }
+        }
+        Ok(open)
+    }
+
+    fn may_sign(&self, parent: &Reach, delegation: &Delegation) -> bool {
+        let reach = parent.narrowed(&delegation.paths);
+        self.wanted.tag().map_or(!reach.is_empty(), |tag| reach.allows(tag))
+    }
+
+    /// Whether the snapshot lists the file of a delegation. One that was seen before is withheld if it does not.
+    pub(super) fn is_published(&self, delegation: &Delegation) -> Result<bool, Stop> {
+        let role = RoleName::Delegation(delegation.name.clone());
+        let is_listed = self.snapshot.as_ref().ok_or_else(internal)?.document.delegation(&delegation.name).is_some();
+        match self.known_version(&role, &delegation.authority) {
+            known if known > 0 && !is_listed => Err(Stop::fault(role, Fault::Withheld { known })),
+            _ => Ok(is_listed),
+        }
+    }
+
+    /// Refuses more delegations than are read, before any of them is asked for.
+    pub(super) fn check_number(&self, names: &[DelegationName]) -> Result<(), Stop> {
+        let limit = self.expectation.limits.delegations;
+        match names.first() {
+            Some(name) if count(self.delegated.len().saturating_add(names.len())) > limit => {
+                Err(Stop::fault(RoleName::Delegation(name.clone()), Fault::TooMany { what: "delegations", limit }))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

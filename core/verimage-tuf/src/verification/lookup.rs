@@ -1,6 +1,6 @@
 //! From the wanted tag or digest to what is signed (specification section 4).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use verimage_core::Digest;
 use verimage_crypto::Fingerprint;
@@ -38,7 +38,7 @@ impl Verification {
     fn by_docker(&mut self) -> Result<Evidence, Stop> {
         let releases = DelegationName::releases();
         let mut searched = Vec::new();
-        if self.open_children(None).contains(&releases) {
+        if self.is_open(&releases)? {
             self.verify_delegation(&releases)?;
             if let Some(entry) = self.find(&RoleName::Delegation(releases.clone()))? {
                 return self.evidence(entry, vec![RoleName::Delegation(releases)]);
@@ -47,42 +47,48 @@ impl Verification {
             searched.push(RoleName::Delegation(releases.clone()));
         }
         searched.push(RoleName::Targets);
-        match self.find(&RoleName::Targets)? {
-            Some(entry) if !self.is_shadowed(&entry, &releases) => self.evidence(entry, vec![RoleName::Targets]),
-            _ => Err(self.missing(searched)),
+        match self.find_unless(&RoleName::Targets, &|target| self.is_shadowed(target, &releases))? {
+            Some(entry) => self.evidence(entry, vec![RoleName::Targets]),
+            None => Err(self.missing(searched)),
         }
     }
 
-    /// The reference searches below `targets/releases` before it turns to `targets`, and refuses what it finds there.
+    /// The reference searches below `targets/releases` before it turns to `targets`, and refuses what it finds there. All
+    /// delegations of one depth are asked for together.
     fn refuse_below(&mut self, releases: &DelegationName) -> Result<(), Stop> {
         let Some(tag) = self.wanted.tag().map(str::to_owned) else { return Ok(()) };
-        let mut queue = VecDeque::from(self.open_children(Some(releases)));
-        while let Some(name) = queue.pop_front() {
-            self.verify_delegation(&name)?;
-            let role = RoleName::Delegation(name.clone());
-            if self.find(&role)?.is_some() {
-                return Err(Stop::fault(role, Fault::NotReleased { target: tag }));
+        let mut level = self.open_children(releases)?;
+        while !level.is_empty() {
+            let unread: Vec<_> = level.iter().filter(|name| !self.delegated.contains_key(*name)).cloned().collect();
+            self.check_number(&unread)?;
+            let mut below = Vec::new();
+            for (name, fault) in self.verify_together(&level)? {
+                fault.map_or(Ok(()), Err)?;
+                let role = RoleName::Delegation(name.clone());
+                if self.find(&role)?.is_some() {
+                    return Err(Stop::fault(role, Fault::NotReleased { target: tag }));
+                }
+                below.extend(self.open_children(&name)?);
             }
-            queue.extend(self.open_children(Some(&name)));
+            level = below;
         }
         Ok(())
     }
 
     /// An entry of `targets` for which `targets/releases` has another one is not what the tag resolves to.
-    fn is_shadowed(&self, entry: &Entry, releases: &DelegationName) -> bool {
-        self.delegated
-            .get(releases)
-            .is_some_and(|delegated| delegated.reach.allows(&entry.target) && delegated.verified.document.entry(&entry.target).is_some())
+    fn is_shadowed(&self, target: &str, releases: &DelegationName) -> bool {
+        let delegated = self.delegated.get(releases);
+        delegated.is_some_and(|delegated| delegated.reach.allows(target) && delegated.verified.document.entry(target).is_some())
     }
 
     fn by_release(&mut self) -> Result<Evidence, Stop> {
         let releases = DelegationName::releases();
         let delegations = &self.targets.as_ref().ok_or_else(internal)?.document.delegations;
-        let role = match (delegations.is_empty(), delegations.contains_key(&releases)) {
-            (false, false) => {
+        let role = match delegations.get(&releases) {
+            None if !delegations.is_empty() => {
                 return Err(Stop::fault(RoleName::Delegation(releases), Fault::NotDelegated { declared_by: RoleName::Targets }));
             }
-            (false, true) if self.is_published(&releases) => RoleName::Delegation(releases.clone()),
+            Some(delegation) if self.is_published(delegation)? => RoleName::Delegation(releases.clone()),
             _ => RoleName::Targets,
         };
         if role != RoleName::Targets {
@@ -168,6 +174,11 @@ impl Verification {
 
     /// What a role holds for the tag or digest, within its paths.
     fn find(&self, role: &RoleName) -> Result<Option<Entry>, Stop> {
+        self.find_unless(role, &|_| false)
+    }
+
+    /// The same, but for targets that another role takes. Several can have one digest.
+    fn find_unless(&self, role: &RoleName, is_taken: &dyn Fn(&str) -> bool) -> Result<Option<Entry>, Stop> {
         let (document, reach) = match role {
             RoleName::Delegation(name) => {
                 let delegated = self.delegated.get(name).ok_or_else(internal)?;
@@ -176,8 +187,9 @@ impl Verification {
             _ => (&self.targets.as_ref().ok_or_else(internal)?.document, Reach::all()),
         };
         match &self.wanted {
+            Wanted::Tag(tag) | Wanted::TagAndDigest { tag, .. } if is_taken(tag) => Ok(None),
             Wanted::Tag(tag) => find_tag(document, &reach, tag).map_err(|fault| Stop::fault(role.clone(), fault)),
-            Wanted::Digest(digest) => Ok(find_digest(document, &reach, digest)),
+            Wanted::Digest(digest) => Ok(find_digest(document, digest, |target| reach.allows(target) && !is_taken(target))),
             Wanted::TagAndDigest { tag, digest } => {
                 let found = find_tag(document, &reach, tag).map_err(|fault| Stop::fault(role.clone(), fault))?;
                 match found {
@@ -209,7 +221,7 @@ impl Verification {
             target: entry.target,
             signed_in,
             roles: base.into_iter().flatten().chain(targets).collect(),
-            root_keys: self.expectation.pins.pinned_keys().unwrap_or(&root.signers).to_vec(),
+            root_keys: self.pinned_signers.clone(),
         })
     }
 }
@@ -223,11 +235,9 @@ fn find_tag(document: &Targets, reach: &Reach, tag: &str) -> Result<Option<Entry
     }
 }
 
-fn find_digest(document: &Targets, reach: &Reach, digest: &Digest) -> Option<Entry> {
-    let mut readable = document
-        .entries()
-        .filter(|(name, _)| reach.allows(name))
-        .filter_map(|(name, value)| Some(entry(name, &FileMeta::read(value).ok()?)));
+fn find_digest(document: &Targets, digest: &Digest, counts: impl Fn(&str) -> bool) -> Option<Entry> {
+    let mut readable =
+        document.entries().filter(|(name, _)| counts(name)).filter_map(|(name, value)| Some(entry(name, &FileMeta::read(value).ok()?)));
     readable.find(|entry| entry.digest == *digest)
 }
 

@@ -10,13 +10,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use verimage_crypto::CryptoSet;
+use verimage_crypto::{CryptoSet, PublicKey};
 
 use self::{
     chain::{Verified, internal},
     delegation::Delegated,
     files::{Files, Stop},
-    root::Candidate,
+    root::{Candidate, Examined},
 };
 use crate::{
     DelegationName, Gun, RoleFile, RoleName,
@@ -26,7 +26,7 @@ use crate::{
     outcome::{Answer, CachedRoles, Evidence, Outcome, Step, Warning},
     pins::Pins,
     rule::{TargetRule, Wanted},
-    state::{StateError, TrustState},
+    state::{StateError, TrustState, note_keys},
 };
 
 /// What is expected of a collection: its name, whom to trust for it, which roles must hold a target, and within which bounds.
@@ -100,13 +100,15 @@ pub struct Verification {
     now: Timestamp,
     state: Option<TrustState>,
     known_root: Option<Candidate>,
-    /// The root of the state was established under these very pins.
+    /// The root of the state was established under these very pins, so that it is tried before that of the server. It is
+    /// held against them all the same: a state could say so of any root.
     is_anchored: bool,
     files: Files,
     /// The root to which the chain was followed, so that each root is read once.
     followed: Option<Bytes>,
-    /// The lowest version that was searched for a pinned key.
-    searched_to: Option<u64>,
+    examined: Option<Examined>,
+    /// The keys under the pin that signed the root in which it held.
+    pinned_signers: Vec<PublicKey>,
     root: Option<Verified<Root>>,
     timestamp: Option<Verified<TimestampRole>>,
     snapshot: Option<Verified<Snapshot>>,
@@ -140,7 +142,8 @@ impl Verification {
             is_anchored,
             files: Files::new(cache),
             followed: None,
-            searched_to: None,
+            examined: None,
+            pinned_signers: Vec::new(),
             root: None,
             timestamp: None,
             snapshot: None,
@@ -229,8 +232,13 @@ impl Verification {
         let names = [RoleName::Root, RoleName::Timestamp, RoleName::Snapshot, RoleName::Targets];
         versions.extend(names.into_iter().zip(base));
         versions.extend(self.delegated.values().map(|delegated| (delegated.verified.role.clone(), delegated.verified.header.version)));
+        let mut keys = self.state.as_ref().map(|state| state.keys.clone()).unwrap_or_default();
+        for name in self.delegated.keys() {
+            let (parent, _) = self.parent(name).ok()?;
+            note_keys(&mut keys, name, &parent.document.delegations.get(name)?.authority);
+        }
         let (gun, anchor) = (self.expectation.gun.clone(), self.expectation.pins.anchor());
-        Some(TrustState { gun, anchor, root: root.bytes.clone(), versions })
+        Some(TrustState { gun, anchor, root: root.bytes.clone(), versions, keys })
     }
 
     fn cacheable(&self) -> CachedRoles {

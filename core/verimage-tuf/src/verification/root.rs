@@ -32,6 +32,16 @@ impl Candidate {
     }
 }
 
+/// What was found out about a root that is to be the newest, so that its signatures are verified once, and no older root is
+/// looked at twice.
+#[derive(Clone, Debug)]
+pub(super) struct Examined {
+    bytes: Bytes,
+    signers: Vec<PublicKey>,
+    /// The lowest version that was searched for a pinned key.
+    searched_to: u64,
+}
+
 impl Verification {
     /// Step 0: the root that is known, or that of the server. In the second case the timestamp is asked for with it.
     pub(super) fn establish_root(&mut self) -> Result<(), Stop> {
@@ -99,14 +109,10 @@ impl Verification {
         }
         let expectation = self.expectation.clone();
         let question = Question { gun: &expectation.gun, now: self.now, crypto: expectation.crypto };
-        let signers = expectation.pins.check_root(&candidate.envelope, &candidate.document, &question).map_err(&at_root)?;
-        // A root that follows from one that held the pinned key need not hold it still.
-        let follows_from_pin = base.is_some() && (self.is_anchored || self.root.is_some());
-        if !follows_from_pin && let Err(fault) = expectation.pins.check_pinned_keys(&candidate.document, &signers) {
-            self.follow_from_pinned(&candidate, fault)?;
-        }
+        let signers = self.examine(&candidate, &question)?;
+        self.find_pinned_keys(&candidate, &signers)?;
         self.check_expiry(candidate.document.header.expires).map_err(&at_root)?;
-        if base.is_none() && expectation.pins.is_first_use() {
+        if expectation.pins.is_first_use() {
             self.warn(Warning::TrustedOnFirstUse);
         }
         if !expectation.pins.is_bound(&candidate.document, &question) {
@@ -114,6 +120,31 @@ impl Verification {
         }
         self.root = Some(verified(candidate, signers));
         Ok(())
+    }
+
+    /// Section 3.1 for a root that is to be the newest: who signed it.
+    fn examine(&mut self, candidate: &Candidate, question: &Question<'_>) -> Result<Vec<PublicKey>, Stop> {
+        if let Some(examined) = self.examined.as_ref().filter(|examined| examined.bytes == candidate.bytes) {
+            return Ok(examined.signers.clone());
+        }
+        let checked = self.expectation.pins.check_root(&candidate.envelope, &candidate.document, question);
+        let signers = checked.map_err(of(&RoleName::Root))?;
+        let (bytes, searched_to) = (candidate.bytes.clone(), candidate.version());
+        self.examined = Some(Examined { bytes, signers: signers.clone(), searched_to });
+        Ok(signers)
+    }
+
+    /// Section 3.2: the pinned keys are found in the bytes at hand each time, in this root or in one before it. A state says
+    /// nothing of them: whoever wrote it could have made up its root.
+    fn find_pinned_keys(&mut self, newest: &Candidate, signers: &[PublicKey]) -> Result<(), Stop> {
+        match self.expectation.pins.check_pinned_keys(&newest.document, signers) {
+            Ok(keys) => {
+                self.pinned_signers = keys;
+                Ok(())
+            }
+            Err(fault @ Fault::Pin { .. }) => self.follow_from_pinned(newest, fault),
+            Err(fault) => Err(Stop::fault(RoleName::Root, fault)),
+        }
     }
 
     fn root_in_use(&self) -> Option<Candidate> {
@@ -138,8 +169,7 @@ impl Verification {
             Some(_) => {}
         }
         let between: Vec<_> = (from.saturating_add(1)..to).collect();
-        let files: Vec<_> = between.iter().copied().map(RoleFile::RootVersion).collect();
-        self.files.need(&files, &self.expectation.limits)?;
+        self.need_roots(between.iter().copied())?;
         let mut previous = base.clone();
         for version in between {
             let next = self.root_version(version)?;
@@ -151,8 +181,23 @@ impl Verification {
         self.check_successor(&previous, newest)
     }
 
+    /// Asks for all of these roots that are not at hand.
+    fn need_roots(&self, versions: impl Iterator<Item = u64>) -> Result<(), Stop> {
+        let files: Vec<_> = versions.filter(|version| self.root_at_hand(*version).is_none()).map(RoleFile::RootVersion).collect();
+        self.files.need(&files, &self.expectation.limits)
+    }
+
+    /// The root in use or the one that is known, if it has this version: it is verified like one that was fetched.
+    fn root_at_hand(&self, version: u64) -> Option<Candidate> {
+        let known = self.known_root.as_ref().filter(|known| known.version() == version).cloned();
+        known.or_else(|| if self.root.as_ref()?.header.version == version { self.root_in_use() } else { None })
+    }
+
     /// `N.root.json`, which must carry version N; the reference only asks for N or more.
     fn root_version(&self, version: u64) -> Result<Candidate, Stop> {
+        if let Some(root) = self.root_at_hand(version) {
+            return Ok(root);
+        }
         let file = RoleFile::RootVersion(version);
         let bytes = self.files.plain(&file, &self.expectation.limits)?;
         let candidate = Candidate::read(bytes.ok_or_else(|| Stop::fault(RoleName::Root, Fault::Absent { file: file.clone() }))?)?;
@@ -183,24 +228,37 @@ impl Verification {
     /// Section 3.2, step 5: the newest root that has the pinned key, and the chain from there.
     fn follow_from_pinned(&mut self, newest: &Candidate, fault: Fault) -> Result<(), Stop> {
         let lowest = newest.version().saturating_sub(self.expectation.limits.root_versions).max(1);
-        if matches!(fault, Fault::Pin { .. }) {
-            for version in (lowest..self.searched_to.unwrap_or(newest.version())).rev() {
-                let candidate = match self.root_version(version) {
-                    Err(Stop::Fault(_, absent)) if matches!(*absent, Fault::Absent { .. }) => break,
-                    other => other?,
-                };
-                if self.expectation.pins.lists_pinned_keys(&candidate.document) {
-                    let signers = self.vouch(&candidate, &candidate.envelope)?;
-                    self.expectation.pins.check_pinned_keys(&candidate.document, &signers).map_err(of(&RoleName::Root))?;
-                    self.follow(&candidate, newest)?;
-                    self.warn(Warning::PinOutdated { version, newest: newest.version() });
-                    return Ok(());
+        let searched_to = self.examined.as_ref().map_or(newest.version(), |examined| examined.searched_to);
+        for version in (lowest..searched_to).rev() {
+            let candidate = match self.root_version(version) {
+                Err(fetch @ Stop::Fetch(_)) => {
+                    self.need_roots(back_from(version, newest.version(), lowest))?;
+                    return Err(fetch);
                 }
-                self.searched_to = Some(version);
+                Err(Stop::Fault(_, absent)) if matches!(*absent, Fault::Absent { .. }) => break,
+                other => other?,
+            };
+            if self.expectation.pins.lists_pinned_keys(&candidate.document) {
+                let signers = self.vouch(&candidate, &candidate.envelope)?;
+                let keys = self.expectation.pins.check_pinned_keys(&candidate.document, &signers).map_err(of(&RoleName::Root))?;
+                self.follow(&candidate, newest)?;
+                self.pinned_signers = keys;
+                self.warnings.retain(|warning| !matches!(warning, Warning::PinOutdated { .. }));
+                self.warn(Warning::PinOutdated { version, newest: newest.version() });
+                return Ok(());
+            }
+            if let Some(examined) = &mut self.examined {
+                examined.searched_to = version;
             }
         }
         Err(Stop::fault(RoleName::Root, fault))
     }
+}
+
+/// The versions from one downwards that are asked for together: one more than were looked at, so that 64 take 7 rounds.
+fn back_from(version: u64, newest: u64, lowest: u64) -> impl Iterator<Item = u64> {
+    let looked_at = newest.saturating_sub(version).saturating_sub(1);
+    (version.saturating_sub(looked_at).max(lowest)..=version).rev()
 }
 
 fn verified(candidate: Candidate, signers: Vec<PublicKey>) -> Verified<Root> {

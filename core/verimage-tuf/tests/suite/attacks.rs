@@ -1,7 +1,7 @@
 //! Section 7, row by row. What each check refuses in detail stands in `checks`, `pins`, `rotation` and `rules`.
 
-use serde_json::json;
-use verimage_tuf::{Check, DelegationName, Gun, RoleName, TargetRule, Wanted};
+use serde_json::{Value, json};
+use verimage_tuf::{Check, DelegationName, Gun, Known, Pins, RoleName, TargetRule, TrustState, Wanted};
 
 use crate::{
     Ask, assert_refused, at, base64, pinned,
@@ -83,6 +83,29 @@ fn algorithm_confusion() {
     for (key, method) in [(Key::Ed25519("a"), "ecdsa"), (Key::P256("a"), "eddsa"), (Key::Rsa, "eddsa"), (Key::P256("a"), "rsapss")] {
         let repository = Repository::default().signed_by("targets", vec![Signer { method, ..Signer::bare(key) }]);
         assert_signature_refused(&repository, "targets");
+    }
+}
+
+/// A transcript or a state file can say of any root that it was established under the pins.
+#[test]
+fn a_state_that_holds_the_root_of_a_stranger() {
+    let strange = |version| {
+        let mut repository = Repository::default().signed_by("root", vec![root_key("forger")]);
+        repository.root.version(version);
+        repository
+    };
+    let honest: Value =
+        serde_json::from_slice(&Ask::default().run(&Repository::default().publish()).outcome.state.unwrap().to_json()).unwrap();
+    for version in [1, 2, 5] {
+        let server = strange(version).publish();
+        let first_use = Ask { pins: Pins::insecure_trust_on_first_use(), ..Ask::default() }.run(&server);
+        let mut forged: Value = serde_json::from_slice(&first_use.outcome.state.unwrap().to_json()).unwrap();
+        forged["anchor"] = honest["anchor"].clone();
+        let known = Known::state(TrustState::from_json(forged.to_string().as_bytes()).unwrap());
+        assert_refused(&Ask::known(known.clone()), &server, "root", Check::Pin, "certificate-untrusted");
+        // Nor does one that is made up vouch for another.
+        let next = rotate(vec![strange(1), strange(2), strange(3), strange(4), strange(5), strange(6)]);
+        assert_refused(&Ask::known(known), &next, "root", Check::Pin, "certificate-untrusted");
     }
 }
 
@@ -248,6 +271,62 @@ fn fallback_from_a_delegation_that_is_broken_or_withheld() {
             assert_eq!((failure.role.to_string().as_str(), failure.kind().as_str()), ("targets/releases", kind));
         }
     }
+}
+
+/// A server with the key of the snapshot leaves a delegation out, so that an old entry of `targets` counts.
+#[test]
+fn a_delegation_that_was_seen_is_withheld() {
+    let with = |key: &'static str, edit: fn(&mut Repository)| {
+        let mut repository = Repository::default();
+        repository.delegate_tag("targets/releases", key, "v1", "released").version(3);
+        edit(&mut repository);
+        repository.publish()
+    };
+    let hide: fn(&mut Repository) =
+        |repository| repository.snapshot.amend(|signed| drop(signed["meta"].as_object_mut().unwrap().remove("targets/releases")));
+    let hiding = with("releases", hide);
+    for rule in [TargetRule::docker(), TargetRule::released()] {
+        let ask = Ask { rule, ..Ask::default() };
+        let known = ask.run(&with("releases", |_| {})).known();
+        let knowing = Ask { known, ..ask.clone() };
+        assert_refused(&knowing, &hiding, "targets/releases", Check::Rollback, "rollback-detected");
+        // Nobody knows it without a state, where it is declared no more, or where it is another one by its keys.
+        assert_eq!(ask.evidence(&hiding).digest.to_string(), digest("v1"));
+        assert_eq!(knowing.evidence(&Repository::default().publish()).digest.to_string(), digest("v1"));
+        assert_eq!(knowing.evidence(&with("others", hide)).digest.to_string(), digest("v1"));
+    }
+    // One that may not sign the tag is not looked for.
+    let known = Ask::default().run(&with("releases", |_| {})).known();
+    let elsewhere: fn(&mut Repository) = |repository| {
+        repository.targets.signed["delegations"]["roles"][0]["paths"] = json!(["dev-"]);
+        repository.snapshot.amend(|signed| drop(signed["meta"].as_object_mut().unwrap().remove("targets/releases")));
+    };
+    Ask::known(known).evidence(&with("releases", elsewhere));
+}
+
+/// A delegation that was made anew begins at version 1, under keys that are all others; one key is enough to be the same.
+#[test]
+fn a_delegation_that_was_made_anew_does_not_lock_out_for_ever() {
+    let with = |key: &'static str, targets: u64, version: u64| {
+        let mut repository = Repository::default();
+        repository.targets.version(targets);
+        repository.delegate_tag("targets/releases", key, "v1", "released").version(version);
+        repository
+    };
+    let known = || Ask::default().run(&with("releases", 2, 9).publish()).known();
+    assert_refused(&Ask::known(known()), &with("releases", 3, 1).publish(), "targets/releases", Check::Rollback, "rollback-detected");
+    let run = Ask::known(known()).run(&with("others", 3, 1).publish());
+    assert!(run.outcome.result.is_ok(), "{:?}", run.outcome.result);
+    assert_eq!(run.outcome.state.as_ref().unwrap().versions()[&RoleName::parse("targets/releases").unwrap()], 1);
+    // Who declares it is held to its own version, and the new keys are those that are known then.
+    assert_refused(&Ask::known(known()), &with("others", 1, 1).publish(), "targets", Check::Rollback, "rollback-detected");
+    assert_refused(&Ask::known(run.known()), &with("releases", 2, 9).publish(), "targets", Check::Rollback, "rollback-detected");
+    let mut both = with("others", 3, 1);
+    let old = Signer::bare(Key::P256("releases"));
+    let delegations = &mut both.targets.signed["delegations"];
+    delegations["keys"][old.id()] = old.listed();
+    delegations["roles"][0]["keyids"].as_array_mut().unwrap().push(old.id().into());
+    assert_refused(&Ask::known(known()), &both.publish(), "targets/releases", Check::Rollback, "rollback-detected");
 }
 
 #[test]

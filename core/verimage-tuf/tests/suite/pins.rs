@@ -5,7 +5,7 @@ use verimage_tuf::{CertificateDates, Check, Need, PinError, Pins, RootBinding, W
 
 use crate::{
     Ask, assert_refused, at, pinned, public,
-    repository::{GUN, Repository, Server, root_key},
+    repository::{GUN, Repository, Server, root_key, rotate},
     sign::{Certificate, ECDSA_SHA1, Key, Signer},
 };
 
@@ -56,6 +56,25 @@ fn several_root_keys() {
     for pins in [both(Need::All), pinned("second")] {
         assert_refused(&ask(pins), &server, "root", Check::Pin, "signature-invalid");
     }
+}
+
+/// Whoever counts signers must not be told of a pinned key that did not sign.
+#[test]
+fn a_pinned_key_that_did_not_sign_is_no_signer() {
+    let pin = |names: &[&'static str]| Pins::root_keys(names.iter().map(|name| public(Key::P256(name))).collect(), Need::Any).unwrap();
+    let found = |pins: Pins, server: &Server| ask(pins).evidence(server).root_keys;
+    let listed = || Repository::default().signed_by("root", vec![root_key("root"), root_key("second")]);
+    let mut one = listed();
+    one.root.signers.pop();
+    for server in [Repository::default().publish(), one.publish()] {
+        assert_eq!(found(pin(&["second", "root"]), &server), [public(KEY)]);
+    }
+    assert_eq!(found(pin(&["second", "root"]), &listed().publish()), [public(Key::P256("second")), public(KEY)]);
+    // Where the pin is in an older root, it is the signer of that one.
+    let mut next = Repository::default().signed_by("root", vec![root_key("new")]);
+    next.root.signers.push(root_key("root"));
+    next.root.version(2);
+    assert_eq!(found(pin(&["second", "root"]), &rotate(vec![Repository::default(), next])), [public(KEY)]);
 }
 
 /// The pinned key signed, but the root demands more.
@@ -140,7 +159,7 @@ fn trust_on_first_use() {
     assert!(run.outcome.result.is_ok());
     assert_eq!(run.outcome.warnings, [Warning::TrustedOnFirstUse]);
     let again = Ask { known: run.known(), ..tofu() };
-    assert_eq!(again.run(&Repository::default().publish()).outcome.warnings, []);
+    assert_eq!(again.run(&Repository::default().publish()).outcome.warnings, [Warning::TrustedOnFirstUse], "nothing is pinned still");
     let mut other = Repository::default().signed_by("root", vec![root_key("other")]);
     other.root.version(2);
     assert_refused(&again, &other.publish(), "root", Check::Rotation, "signature-invalid");

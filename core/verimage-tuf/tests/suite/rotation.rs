@@ -1,5 +1,8 @@
 //! Section 3.3: the chain of roots.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use verimage_crypto::{CryptoSet, EcdsaKey, EcdsaVerifier, PublicKey, Refused};
 use verimage_tuf::{Check, Expectation, Limits, Warning};
 
 use crate::{
@@ -32,14 +35,15 @@ fn a_state_is_followed_to_the_newest_root() {
     let server = rotate(rotated());
     let run = after_first(&server).run(&server);
     assert_eq!(run.outcome.result.as_ref().unwrap().roles[0].version, 3);
-    assert_eq!(run.outcome.warnings, []);
+    assert_eq!(run.outcome.warnings, [Warning::PinOutdated { version: 1, newest: 3 }]);
     let names: Vec<_> =
         run.requests().iter().map(|name| name.split('.').take(if name.len() > 40 { 1 } else { 2 }).collect::<Vec<_>>().join(".")).collect();
     assert_eq!(names, ["timestamp.json", "snapshot", "root", "2.root", "targets"]);
-    // The new root is known now, under the same pin, though the pinned key is gone.
+    // The new root is known now, and the pinned key is found again in the roots before it.
     let again = Ask::known(run.known()).run(&server);
     assert!(again.outcome.result.is_ok());
-    assert!(!again.requests().iter().any(|name| name.contains("root")));
+    assert_eq!(again.outcome.warnings, run.outcome.warnings);
+    assert_eq!(again.requests()[..3], ["2.root.json", "1.root.json", "timestamp.json"]);
 }
 
 #[test]
@@ -57,6 +61,45 @@ fn a_pinned_key_that_was_replaced_is_followed_and_told() {
         expectation.limits(limits)
     };
     assert_refused(&Ask { edit, ..Ask::default() }, &server, "root", Check::Pin, "certificate-untrusted");
+}
+
+/// 64 versions back: more are asked for each time, and the signatures of the newest root are verified once.
+#[test]
+fn the_way_back_to_a_pinned_key_takes_few_rounds_and_verifies_little() {
+    let mut roots: Vec<_> = (1..65).map(|version| root(version, &["root"], &["root"])).collect();
+    roots.push(root(65, &["new"], &["new", "root"]));
+    let newest = root(66, &["new"], &["new"]);
+    roots.push(newest);
+    let server = rotate(roots);
+    let run = Ask { pins: pinned("other"), ..Ask::default() }.run(&server);
+    assert!(run.outcome.result.is_err());
+    let asked: Vec<_> = run.rounds.iter().map(Vec::len).collect();
+    assert_eq!(asked, [2, 1, 2, 4, 8, 16, 32, 1]);
+    assert_eq!(Ask::default().run(&server).rounds[1..3], [vec!["65.root.json"], vec!["64.root.json", "63.root.json"]]);
+    let mut noisy = root(66, &["new"], &["new"]);
+    noisy.root.tamper(|envelope| {
+        let signature = envelope["signatures"][0].clone();
+        envelope["signatures"] = vec![signature; 200].into();
+    });
+    let mut server = server;
+    server.files.insert("root.json".to_owned(), noisy.publish().files["root.json"].clone());
+    let set = CryptoSet { ecdsa: &Counting, ..CryptoSet::rustcrypto() };
+    let run = Ask { pins: pinned("other"), ..Ask::default() }.drive(&server, set);
+    assert_eq!(run.outcome.result.unwrap_err().kind().as_str(), "certificate-untrusted");
+    assert_eq!(VERIFIED.load(Ordering::Relaxed), 200);
+}
+
+static VERIFIED: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts the keys that are loaded to verify a signature.
+#[derive(Debug)]
+struct Counting;
+
+impl EcdsaVerifier for Counting {
+    fn load(&self, key: &PublicKey) -> Result<Box<dyn EcdsaKey>, Refused> {
+        VERIFIED.fetch_add(1, Ordering::Relaxed);
+        CryptoSet::rustcrypto().ecdsa.load(key)
+    }
 }
 
 /// A server makes up an old root that lists the pinned key, and all that follows.

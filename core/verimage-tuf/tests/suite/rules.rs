@@ -84,6 +84,28 @@ fn docker_refuses_what_is_signed_below_releases() {
     assert_found(&Ask::default(), &repository.publish(), "released", &["targets/releases"]);
 }
 
+/// All delegations of one depth are asked for together, and no more than are read.
+#[test]
+fn what_is_below_releases_takes_a_round_for_each_depth() {
+    let mut repository = Repository::default();
+    repository.delegate("targets/releases", "releases", &[""]);
+    for name in ["targets/releases/a", "targets/releases/b", "targets/releases/c", "targets/releases/a/d"] {
+        repository.delegate(name, "below", &[""]);
+    }
+    let server = repository.publish();
+    let run = Ask::default().run(&server);
+    assert!(run.outcome.result.is_ok(), "{:?}", run.outcome.result);
+    assert_eq!(run.rounds.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1, 1, 1, 3, 1]);
+    let edit = |expectation: Expectation| {
+        let mut limits = Limits::default();
+        limits.delegations = 3;
+        expectation.limits(limits)
+    };
+    let bounded = Ask { edit, ..Ask::default() };
+    assert_refused(&bounded, &server, "targets/releases/a", Check::Size, "limit-exceeded");
+    assert_eq!(bounded.run(&server).requests().len(), 5);
+}
+
 #[test]
 fn connaisseur_without_names_takes_releases_alone() {
     let released = |tag: &str| Ask { rule: TargetRule::released(), ..Ask::tag(tag) };
@@ -209,6 +231,18 @@ fn depth_and_number_of_delegations_are_bounded() {
     };
     let ask = wanting(Ask { edit, ..all_of(&["releases", "alice"]) }, Wanted::Tag("both".to_owned()));
     assert_refused(&ask, &team().publish(), "targets/alice", Check::Size, "limit-exceeded");
+}
+
+/// Two tags have the digest; `targets/releases` has another one for the first of them.
+#[test]
+fn a_digest_is_found_under_the_tag_that_still_has_it() {
+    let mut repository = Repository::default();
+    repository.targets.signed["targets"] = json!({"a": entry("same"), "b": entry("same")});
+    repository.delegate_tag("targets/releases", "releases", "a", "other");
+    let ask = wanting(Ask::default(), Wanted::Digest(of("same")));
+    assert_eq!(ask.evidence(&repository.publish()).target, "b");
+    repository.delegations.get_mut("targets/releases").unwrap().signed["targets"] = json!({"a": entry("other"), "b": entry("other")});
+    assert_refused(&ask, &repository.publish(), "targets", Check::Agreement, "signature-not-found");
 }
 
 #[test]

@@ -23,6 +23,31 @@ fn a_state_is_read_as_it_was_written() {
     assert_eq!(state.gun().as_str(), crate::repository::GUN);
 }
 
+/// Of two verifications that ran together, one may have seen a newer root and the other a newer delegation.
+#[test]
+fn states_under_two_roots_are_merged() {
+    let seen = |root: u64, timestamp: &'static str, targets: u64, key: &'static str, releases: u64| {
+        let mut repository = Repository::default().signed_by("timestamp", vec![Signer::bare(Key::P256(timestamp))]);
+        repository.root.version(root);
+        repository.timestamp.version(releases);
+        repository.targets.version(targets);
+        repository.delegate_tag("targets/releases", key, "v1", "v1").version(releases);
+        Ask::default().run(&repository.publish()).outcome.state.unwrap()
+    };
+    let versions = |one: &TrustState, two: &TrustState| {
+        let [first, second] = [one.clone().merge(two.clone()), two.clone().merge(one.clone())].map(Option::unwrap);
+        assert_eq!(first, second);
+        assert_eq!(TrustState::from_json(&first.to_json()), Ok(first.clone()));
+        ["root", "timestamp", "targets", "targets/releases"].map(|role| first.versions()[&RoleName::parse(role).unwrap()])
+    };
+    let older = seen(1, "timestamp", 7, "releases", 9);
+    assert_eq!(versions(&older, &seen(2, "timestamp", 4, "releases", 5)), [2, 9, 7, 9]);
+    // New keys of the timestamp begin anew, and so do those of a delegation; the newer targets know which these are.
+    assert_eq!(versions(&older, &seen(2, "other", 4, "releases", 5)), [2, 5, 7, 9]);
+    assert_eq!(versions(&older, &seen(2, "timestamp", 8, "others", 5)), [2, 9, 8, 5]);
+    assert_eq!(versions(&older, &seen(2, "timestamp", 4, "others", 5)), [2, 9, 7, 9]);
+}
+
 /// Never a first contact: what cannot be read is an error.
 #[test]
 fn other_bytes_are_no_state() {
