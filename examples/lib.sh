@@ -37,6 +37,18 @@ serve_trust() {
     : >"$work/registries.conf"
 }
 
+# serve_signatures HOST...: folders of the example stand for these registries, what they say of signatures, and lookasides.
+serve_signatures() {
+    python3 ../signature_server.py . "$work/address" &
+    server=$!
+    for _ in $(seq 200); do
+        [ -s "$work/address" ] && break
+        sleep 0.05
+    done
+    export http_proxy="http://$(cat "$work/address")" https_proxy="http://$(cat "$work/address")"
+    printf '[[registry]]\nprefix = "%s"\ninsecure = true\n' "$@" >"$work/registries.conf"
+}
+
 # show EXIT COMMAND...: runs a command as the reader would type it; another exit code ends the example.
 show() {
     local expected=$1 status=0
