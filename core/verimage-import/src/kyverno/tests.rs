@@ -144,7 +144,7 @@ fn lists_of_attestors_are_trees() {
     let [one, two, three] = ["key-1", "key-2", "key-3"].map(leaf);
     let keys = |text: &str| json!({"keys": {"publicKeys": text}});
     let both = format!("{PEM}{OTHER_PEM}");
-    let third = format!("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
+    let third = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
     for (attestors, expected) in [
         (json!([{"entries": [keys(PEM)]}, {"entries": [keys(OTHER_PEM)]}]), json!({"allOf": [one, two]})),
         (json!([{"entries": [keys(PEM), keys(OTHER_PEM)]}]), json!({"allOf": [one, two]})),
@@ -153,7 +153,7 @@ fn lists_of_attestors_are_trees() {
         (json!([{"count": 1, "entries": [keys(&both)]}]), json!({"anyOf": [one, two]})),
         (json!([{"entries": [keys(&both)]}]), json!({"allOf": [one, two]})),
         (
-            json!([{"count": 2, "entries": [keys(&both), keys(&third)]}]),
+            json!([{"count": 2, "entries": [keys(&both), keys(third)]}]),
             json!({"threshold": {"k": 2, "distinct": "entry", "of": [one, two, three]}}),
         ),
         (
