@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Signs what the examples show, with the real cosign, notation and notary and with openssl.
+"""Signs what the examples show, with the real cosign, notation, notary and skopeo and with openssl.
 
     . tests/tools/env.sh && python3 examples/make.py [EXAMPLE...]
 
@@ -9,11 +9,13 @@ The images are stand-ins: each is one layer with one line of text, the same in e
 signatures are new. Private keys live in a temporary directory that is removed at the end.
 """
 
+import json
 import os
 import shutil
 import sys
 import tempfile
 import textwrap
+from contextlib import ExitStack
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -22,11 +24,14 @@ sys.path.insert(0, str(HERE.parent / "tests" / "interop"))
 
 import images
 from authority import Office, certificate_words, chain
+from gpg import Gpg
 from layouts import pull
 from notation import Notation
 from notary_tools import Notary, NotaryServer, NotarySigner, notary_tools
 from registry import DockerRegistry
+from signature_servers import SigningRegistry
 from signing import Cosign, encoded, make_key, sign_with_openssl
+from skopeo import Skopeo
 from trust_data import download
 
 CONNAISSEUR_DEFAULT = """\
@@ -49,6 +54,10 @@ application:
   - pattern: "docker.io/projectnexus/*:*"
     validator: projectnexus
 """
+OPENSHIFT = "image-registry.openshift-image-registry.svc"
+MIRROR, LOOKASIDE = "registry.demo.example", "signatures.demo.example"
+# What a policy demands of signed images.
+KABANERO = {"type": "signedBy", "keyType": "GPGKeys", "keyPath": "kabanero.asc"}
 SIGNATURES = "registry.gitlab.com/platform/signatures"
 
 
@@ -137,6 +146,68 @@ def make_content_trust(executables, directory):
     (folder / "connaisseur-as-printed.yaml").write_text(CONNAISSEUR.format(default="", key=key))
 
 
+def make_simple_signing(executables, directory):
+    """A cluster's own registry, which keeps signatures itself, and another one with a lookaside beside it."""
+    folder, directory = HERE / "simple-signing", Path(directory)
+    for name in ("registry", "extension", "lookaside", "registries.d"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    with ExitStack() as stack:
+        registry = stack.enter_context(DockerRegistry("docker-registry", executables["DOCKER_REGISTRY"]))
+        gpg = stack.enter_context(Gpg(executables["GPG"], directory, "2026-01-01T00:00:00Z"))
+        gpg.make("kabanero", "rsa2048")
+        gpg.make("somebody", "rsa2048")
+        openshift = stack.enter_context(SigningRegistry(registry))
+        signer = Simple(executables["SKOPEO"], directory, registry, gpg, folder)
+        signer.sign(openshift, f"{OPENSHIFT}:5000", "kabanero-signed/java-microprofile", "0.2", "kabanero")
+        signer.sign(openshift, f"{OPENSHIFT}:5000", "kabanero-signed/nodejs-express", "0.4", "somebody")
+        signer.sign(openshift, f"{OPENSHIFT}:5000", "kabanero-signed/java-spring-boot2", "0.3")
+        signer.sign(openshift, f"{OPENSHIFT}:5000", "kabanero/nodejs", "1.0")
+        signer.sign(registry, MIRROR, "kabanero/collections", "0.6", "kabanero")
+        signer.sign(registry, MIRROR, "kabanero/landing", "0.6")
+        shutil.copytree(directory / "lookaside", folder / "lookaside" / LOOKASIDE)
+        (folder / "kabanero.asc").write_bytes(gpg.export("kabanero", armor=True))
+    write_lists(folder, openshift)
+    write_simple_policy(folder)
+
+
+def write_lists(folder, openshift):
+    """What the cluster's registry says when it is asked for signatures."""
+    for (repository, digest), entries in openshift.lists.items():
+        file = folder / "extension" / OPENSHIFT / f"{repository}@{digest.replace(':', '=')}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"signatures": entries}, indent=2) + "\n")
+
+
+class Simple:
+    """Signs with skopeo in registries that stand for any host."""
+
+    def __init__(self, executable, directory, registry, gpg, folder):
+        self.executable = executable
+        self.directory = directory
+        self.registry = registry
+        self.gpg = gpg
+        self.folder = folder
+
+    def sign(self, place, host, repository, tag, *keys):
+        """Pushes a stand-in for an image, has it signed, and stores it as a layout of the example."""
+        images.single(f"This stands for {repository}:{tag}.\n").push(self.registry.repository(repository), tag)
+        skopeo = Skopeo(self.executable, self.directory / "skopeo", place.address, self.gpg.environment)
+        registries = skopeo.lookaside("registries.d", f"file://{self.directory / 'lookaside'}")
+        name = f"docker://{host}/{repository}:{tag}"
+        for key in keys:
+            skopeo.copy(name, name, registries, "--sign-by", self.gpg.keys[key])
+        pull(self.registry.repository(repository)).write(self.folder / "registry" / host.partition(":")[0] / repository)
+
+
+def write_simple_policy(folder):
+    """The files that people have for podman."""
+    scopes = {f"{OPENSHIFT}:5000/kabanero-signed": [KABANERO], f"{MIRROR}/kabanero": [KABANERO]}
+    policy = {"default": [{"type": "insecureAcceptAnything"}], "transports": {"docker": scopes}}
+    (folder / "policy.json").write_text(json.dumps(policy, indent=4) + "\n")
+    (folder / "registries.d").mkdir()
+    (folder / "registries.d" / "kabanero.yaml").write_text(f"docker:\n  {MIRROR}:\n    lookaside: http://{LOOKASIDE}\n")
+
+
 def make_in_registry(maker, directory):
     """Makes an example whose signatures are in a registry."""
     absent = [name for name in ("DOCKER_REGISTRY", "COSIGN2", "NOTATION") if not os.environ.get(name)]
@@ -154,10 +225,20 @@ def make_with_notary(maker, directory):
     maker(executables, directory)
 
 
+def make_with_skopeo(maker, directory):
+    """Makes an example whose signatures are gpg's."""
+    executables = {name: os.environ.get(name) for name in ("DOCKER_REGISTRY", "SKOPEO", "GPG")}
+    absent = [name for name, executable in executables.items() if not executable]
+    if absent:
+        sys.exit(f"missing: {', '.join(absent)}: run tests/tools/install.sh, source tests/tools/env.sh")
+    maker(executables, directory)
+
+
 EXAMPLES = {
     "cosign-signature-repository": (make_in_registry, make_signature_repository),
     "notation-and-cosign-x509": (make_in_registry, make_certificates),
     "notary-v1": (make_with_notary, make_content_trust),
+    "simple-signing": (make_with_skopeo, make_simple_signing),
 }
 
 

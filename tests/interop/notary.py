@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -27,36 +26,14 @@ from authority import Office
 from comparison import Answer, Question, known_differences, report
 from notary_tools import FolderServer, Notary, NotaryServer, NotarySigner, Pins, TokenServer, Wish, notary_tools
 from registry import free_port
-from signing import make_key, run
+from signing import make_key
 from trust_data import base64_text, download
+from verimage import STATUSES, Verimage
 
 ONE, OTHER = images.single(), images.single("another image\n")
 INDEX = images.multi_platform("hello from every platform\n")
 LOGIN = "demo:only-for-tests"
 HOST = "registry.example"
-# What verimage ends with: allowed, denied, inconclusive.
-STATUSES = (0, 1, 3)
-
-
-@dataclass(frozen=True)
-class Verimage:
-    """The binary under test."""
-
-    executable: str
-    directory: Path
-
-    def knows_notary(self):
-        """Whether it can be asked."""
-        return b"--notary-root" in run([self.executable, "verify", "--help"], self.directory).stdout
-
-    def verdict(self, reference, words, state):
-        """Exit status, digest and code of a verdict; or its words of complaint."""
-        command = [self.executable, "verify", reference, *words, "--state-dir", state, "--format", "json"]
-        finished = run(command, self.directory)
-        if finished.returncode not in STATUSES:
-            return finished.returncode, None, finished.stderr.decode(errors="replace").strip()[-200:]
-        verdict = json.loads(finished.stdout)
-        return finished.returncode, verdict.get("digest"), verdict.get("code")
 
 
 class Suite:
@@ -157,7 +134,7 @@ class Reader:
         words += [word for role in wish.delegations for word in ("--delegation", role)]
         if self.login:
             words += ["--registry-config", self.credentials()]
-        return self.suite.verimage.verdict(reference, words, self.directory / "state")
+        return self.suite.verimage.verdict(reference, [*words, "--state-dir", self.directory / "state"])
 
     def credentials(self):
         """A file with the login for the host of the server and for that of the images."""
@@ -323,7 +300,7 @@ def main():
         return 1 if options.require else 0
     with tempfile.TemporaryDirectory(prefix="verimage-interop-") as directory:
         verimage = Verimage(os.path.abspath(os.environ["VERIMAGE"]), Path(directory))
-        if not verimage.knows_notary():
+        if not verimage.knows("--notary-root"):
             print("SKIPPED: this verimage does not know --notary-root; nothing was compared with notary")
             return 0
         questions = compare(executables, verimage, Path(directory), options.only)

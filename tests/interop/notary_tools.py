@@ -8,16 +8,15 @@ import json
 import os
 import re
 import socket
-import threading
 import time
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from authority import SIGNER
 from registry import Repository, Server
 from signing import Key, run, run_or_fail
+from small_server import SmallServer
 from trust_data import TrustKey, base64_text, compact, pem_bytes, role_path
 
 PASSPHRASE = "only-for-tests"
@@ -117,49 +116,6 @@ def configuration(directory, **parts):
     file = directory / "configuration.json"
     file.write_text(json.dumps({**parts, "logging": {"level": "error"}}))
     return str(file)
-
-
-class SmallServer:
-    """Answers GET on the loopback interface; use it in a `with` statement."""
-
-    def __init__(self):
-        self.server = None
-
-    def answer(self, path, headers):
-        """Status, headers and body."""
-        raise NotImplementedError
-
-    @property
-    def url(self):
-        """Where it is."""
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def __enter__(self):
-        small = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                status, headers, content = small.answer(self.path, self.headers)
-                self.send_response(status)
-                for name, value in {"Content-Length": len(content), **headers}.items():
-                    self.send_header(name, str(value))
-                try:
-                    self.end_headers()
-                    self.wfile.write(content)
-                except ConnectionError:
-                    # The client had read enough.
-                    self.close_connection = True
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class FolderServer(SmallServer):

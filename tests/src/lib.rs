@@ -14,6 +14,7 @@ mod notary;
 mod notation;
 mod policy;
 mod reference;
+mod simple_signing;
 mod timestamp;
 mod transparency;
 mod tuf;
@@ -123,6 +124,8 @@ impl Runner {
             "notary-v1-target" => notary::target(case),
             "notary-v1-collection" => notary::collection(case),
             "merkle-inclusion" | "merkle-consistency" => transparency::merkle(case),
+            "simple-signing" => simple_signing::image(case),
+            "openpgp-verify" => simple_signing::message(case),
             "rfc3161-token" => timestamp::token(case),
             "tuf-client" => tuf::client(case),
             "tuf-metadata-signature" => tuf::metadata_signature(case),

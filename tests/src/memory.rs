@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use verimage::core::{Blob, SignatureStore, StoreError, Want, What, async_trait};
 use verimage::{Digest, ImageRef};
 
-/// Manifests by tag and by digest, blobs, and lists of referrers.
+/// Manifests by tag and by digest, blobs, lists of referrers, and a lookaside.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     /// What tags name.
@@ -17,6 +17,8 @@ pub struct MemoryStore {
     pub blobs: HashMap<String, Vec<u8>>,
     /// The descriptors of what refers to a digest.
     pub referrers: HashMap<String, Vec<Value>>,
+    /// GPG signatures of a digest, in the order of their files.
+    pub signatures: HashMap<String, Vec<Vec<u8>>>,
 }
 
 impl MemoryStore {
@@ -37,6 +39,10 @@ impl MemoryStore {
         entry["annotations"] = annotations.clone();
         self.referrers.entry(subject.to_owned()).or_default().push(entry);
         self.manifests.insert(digest(&manifest), manifest);
+    }
+
+    fn signature(&self, digest: &Digest, index: u32) -> Option<Vec<u8>> {
+        self.signatures.get(&digest.to_string())?.get(usize::try_from(index).ok()?.checked_sub(1)?).cloned()
     }
 
     fn page(&self, subject: &Digest) -> Vec<u8> {
@@ -64,6 +70,7 @@ impl SignatureStore for MemoryStore {
             What::Manifest(digest) => self.manifests.get(&digest.to_string()).cloned(),
             What::Blob(digest) => self.blobs.get(&digest.to_string()).cloned(),
             What::Referrers { subject, .. } => Some(self.page(subject)),
+            What::Lookaside { digest, index } => self.signature(digest, *index),
             _ => None,
         };
         bytes.map(|bytes| vec![Blob::new(bytes)]).ok_or_else(|| StoreError::not_found("it is not part of the case"))

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace that it may use. Downward only; never backend to backend.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("verimage-core", &[]),
     ("verimage-crypto", &[]),
     ("verimage-import", &["verimage-core"]),
@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("verimage-notary-v1", &["verimage-core", "verimage-crypto", "verimage-tuf"]),
     ("verimage-notation", &["verimage-core", "verimage-crypto", "verimage-import", "notation-rs"]),
     ("verimage-registry", &["verimage-core", "verimage-transport"]),
+    ("verimage-simple-signing", &["verimage-core", "verimage-crypto"]),
     (
         "verimage",
         &[
@@ -34,6 +35,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "verimage-notary-server",
             "verimage-notary-v1",
             "verimage-registry",
+            "verimage-simple-signing",
             "verimage-transport",
         ],
     ),
@@ -41,13 +43,22 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("verimage-benches", &["verimage", "verimage-core", "verimage-crypto", "verimage-cosign"]),
     (
         "verimage-tests",
-        &["verimage", "verimage-core", "verimage-crypto", "verimage-import", "verimage-tuf", "verimage-cosign", "notation-rs"],
+        &[
+            "verimage",
+            "verimage-core",
+            "verimage-crypto",
+            "verimage-import",
+            "verimage-tuf",
+            "verimage-cosign",
+            "verimage-simple-signing",
+            "notation-rs",
+        ],
     ),
     ("verimage-fuzz", &[]),
 ];
 
 /// Crates that decide without a clock, an environment, files, sockets or a runtime.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "core/verimage-core",
     "core/verimage-crypto",
     "core/verimage-import",
@@ -56,6 +67,7 @@ const PURE: [&str; 8] = [
     "backends/notation-rs",
     "backends/verimage-notation",
     "backends/verimage-notary-v1",
+    "backends/verimage-simple-signing",
 ];
 
 /// Packages that pure crates never depend on.

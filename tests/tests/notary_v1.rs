@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use verimage::core::{Blob, Place, RoleVersion, SignatureStore, StateStore, StoreError, Want, What, async_trait};
+use verimage::core::{Blob, Learned, Place, RoleVersion, SignatureStore, StateStore, StoreError, Want, What, async_trait};
 use verimage::{
     CryptoSet, Decision, FolderMaterial, ImageRef, ImageSource, LayoutStore, MemoryState, Policy, PolicyLoader, Replayed, Request,
     Selector, StateFolder, Transcript, Verdict, Verimage,
@@ -311,6 +311,34 @@ fn what_nobody_keeps_is_said() {
     let verdict = run(engine(Server::with(&first, Some("tags")), None).run(&request(&first), &policy(&first, CryptoSet::aws_lc())));
     let verdict = verdict.unwrap().verdict;
     assert_eq!((verdict.decision, verdict.code.as_deref()), (Decision::Inconclusive, Some("trust-state-unreadable")));
+}
+
+/// Forgets everything: nothing was ever kept, and nothing can be.
+#[derive(Debug)]
+struct Forgetful;
+
+#[async_trait]
+impl StateStore for Forgetful {
+    async fn load(&self, _: &str, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    async fn keep(&self, _: &Learned) -> Result<(), StoreError> {
+        Err(StoreError::unavailable("the disk is full"))
+    }
+}
+
+/// A first contact that is forgotten again would be the first each time. With a pin, nothing rests on what is kept.
+#[test]
+fn a_first_contact_that_cannot_be_kept_allows_nothing() {
+    for (name, admitted) in [("pin-first-use", false), ("tag", true)] {
+        let case = case(name);
+        let engine = engine(Server::with(&case, Some("tags")), Some(Arc::new(Forgetful)));
+        let verdict = run(engine.run(&request(&case), &policy(&case, CryptoSet::aws_lc()))).unwrap().verdict;
+        assert_eq!((verdict.admitted, verdict.decision == Decision::Allow), (admitted, admitted), "{name}");
+        assert!(verdict.warnings.iter().any(|word| word == "trust-state-not-kept"), "{name}: {:?}", verdict.warnings);
+        assert_eq!(verdict.code.is_some(), !admitted, "{name}: {}", verdict.message);
+    }
 }
 
 /// State that is there and cannot be read is never a first contact.

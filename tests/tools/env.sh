@@ -15,6 +15,7 @@ NOTARY_SERVER="$(verimage_tool notary-0.7.0/notary-server)"
 NOTARY_SIGNER="$(verimage_tool notary-0.7.0/notary-signer)"
 DOCKER_REGISTRY="$(command -v docker-registry || true)"
 SKOPEO="$(command -v skopeo || true)"
-export COSIGN2 COSIGN3 REFERRERS_REGISTRY NOTATION NOTARY NOTARY_SERVER NOTARY_SIGNER DOCKER_REGISTRY SKOPEO
+GPG="$(command -v gpg || true)"
+export COSIGN2 COSIGN3 REFERRERS_REGISTRY NOTATION NOTARY NOTARY_SERVER NOTARY_SIGNER DOCKER_REGISTRY SKOPEO GPG
 unset -f verimage_tool
 unset verimage_tools

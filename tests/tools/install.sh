@@ -4,8 +4,8 @@
 #
 #   tests/tools/install.sh [--require] [--budget SECONDS] [GROUP...]
 #
-# Groups: registry (docker-registry, skopeo, referrers-registry), pkcs11 (softhsm2), cosign (both lines), notation,
-# notary (client, server and signer), all (the default).
+# Groups: registry (docker-registry, skopeo, referrers-registry), gpg (gnupg, and what it signs for: docker-registry, skopeo),
+# pkcs11 (softhsm2), cosign (both lines), notation, notary (client, server and signer), all (the default).
 # What cannot be installed is skipped aloud and the exit status is 0; with --require it is 1.
 # No new installation begins when the budget (default 1200 seconds) is used up, and a running one is ended.
 
@@ -25,9 +25,9 @@ while [ $# -gt 0 ]; do
         budget="${2:?--budget needs a number of seconds}"
         shift
         ;;
-    registry | pkcs11 | cosign | notation | notary | all) groups+=("$1") ;;
+    registry | gpg | pkcs11 | cosign | notation | notary | all) groups+=("$1") ;;
     *)
-        echo "unknown argument: $1 (groups: registry, pkcs11, cosign, notation, notary, all)" >&2
+        echo "unknown argument: $1 (groups: registry, gpg, pkcs11, cosign, notation, notary, all)" >&2
         exit 2
         ;;
     esac
@@ -134,10 +134,15 @@ notary_servers() {
     done
 }
 
-if wanted registry; then
+if wanted registry || wanted gpg; then
     debian docker-registry docker-registry
     debian skopeo skopeo
+fi
+if wanted registry; then
     referrers_registry
+fi
+if wanted gpg; then
+    debian gpg gnupg
 fi
 if wanted pkcs11; then
     debian softhsm2-util softhsm2

@@ -123,6 +123,9 @@ impl Leaf<'_> {
                         .context
                         .invalid(&field, format!("`{name}` holds referrers, and `simpleSigning` is below the tag alone")));
                 }
+                (_, Store::Lookaside(_) | Store::Openshift(_)) => {
+                    return Err(self.context.invalid(&field, format!("`{name}` holds GPG signatures, and no others")));
+                }
                 _ => stores.push(store.clone()),
             }
         }

@@ -83,6 +83,7 @@ impl Inner {
             What::ManifestByTag(tag) => self.manifest(self.tagged(tag)?, want.max_bytes),
             What::Manifest(digest) | What::Blob(digest) => self.blob(digest, want.max_bytes),
             What::Referrers { subject, .. } => self.referrers(subject, want.max_bytes),
+            What::Lookaside { .. } | What::SignatureList(_) => Err(StoreError::not_found("a layout holds no GPG signatures")),
             _ => Err(StoreError::unavailable("a layout cannot answer this")),
         }
     }

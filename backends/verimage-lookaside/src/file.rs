@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use verimage_core::{Blob, StoreError, StoreErrorKind};
 
-/// A regular file; "not found" only if there is none. Waits for no pipe.
+/// A regular file, and no link to one; "not found" only if there is none. Waits for no pipe.
 pub(crate) async fn read(path: PathBuf, max_bytes: u64) -> Result<Blob, StoreError> {
     let place = path.display().to_string();
     let read = tokio::task::spawn_blocking(move || read_now(&path, max_bytes)).await;
@@ -19,7 +19,7 @@ fn read_now(path: &Path, max_bytes: u64) -> Result<Blob, StoreError> {
         ErrorKind::PermissionDenied => StoreError::new(StoreErrorKind::Unauthorized, format!("{}: {error}", path.display())),
         _ => StoreError::unavailable(format!("{}: {error}", path.display())),
     };
-    let facts = path.metadata().map_err(failed)?;
+    let facts = path.symlink_metadata().map_err(failed)?;
     if !facts.is_file() {
         return Err(StoreError::unavailable(format!("{}: this is no regular file", path.display())));
     }

@@ -45,7 +45,17 @@ impl NotaryV1Verifier {
             Ok(gun) => gun,
             Err(error) => return Box::new(Refused(Failure::new(Code::PolicyRejects, error.to_string()))),
         };
-        Box::new(NotaryV1Check { demand: self.0.clone(), server, gun, wanted, subject, stage: Stage::Start, is_kept: true, learned: None })
+        Box::new(NotaryV1Check {
+            demand: self.0.clone(),
+            server,
+            gun,
+            wanted,
+            subject,
+            stage: Stage::Start,
+            is_kept: true,
+            is_first_use: false,
+            learned: None,
+        })
     }
 }
 
@@ -78,6 +88,8 @@ struct NotaryV1Check {
     stage: Stage,
     /// Whether anybody keeps what is learned.
     is_kept: bool,
+    /// Whether trust begins with what is found now.
+    is_first_use: bool,
     learned: Option<Learned>,
 }
 
@@ -125,7 +137,10 @@ impl NotaryV1Check {
                     Known::default()
                 }
             },
-            Some(Err(error)) if error.kind == StoreErrorKind::NotFound => Known::default(),
+            Some(Err(error)) if error.kind == StoreErrorKind::NotFound => {
+                self.is_first_use = self.demand.pins.is_first_use();
+                Known::default()
+            }
             _ => return Ok(None),
         };
         if !self.is_kept && self.demand.pins.is_first_use() {
@@ -151,7 +166,8 @@ impl NotaryV1Check {
 
     fn finish(&mut self, outcome: &Outcome) -> Step {
         let state = outcome.state.as_ref().filter(|_| self.is_kept);
-        self.learned = state.map(|state| Learned::new(&self.server, self.gun.as_str(), state.to_json(), merge));
+        let learned = |state: &TrustState| Learned::new(&self.server, self.gun.as_str(), state.to_json(), merge);
+        self.learned = state.map(learned).map(|learned| if self.is_first_use { learned.as_first_contact() } else { learned });
         match &outcome.result {
             Ok(found) => {
                 let mut evidence = evidence(found, outcome, self.subject.as_ref());

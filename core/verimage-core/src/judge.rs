@@ -124,6 +124,10 @@ fn judge_rule<'a>(rule: &'a Rule, image: &ImageRef, resolution: &Resolution, tri
         (None, Resolution::Failed(failure), _) => base(decision_of(failure), Some(failure.clone())),
         (None, Resolution::Known(_) | Resolution::Unnamed, Some(trial)) => {
             let result = trial.result(agreed);
+            if result.decision == Decision::Allow && result.digest.is_none() {
+                let detail = "nobody found out what the tag names, and nothing is allowed without a digest";
+                return base(Decision::Inconclusive, Some(Failure::new(Code::ImageNotFound, detail)));
+            }
             let kind = result.is_index.map(|index| if index { "index" } else { "manifest" }.to_owned());
             Judged {
                 digest: result.digest.map(ToString::to_string).or(digest.clone()),

@@ -52,8 +52,8 @@ impl Leaf {
         }
     }
 
-    /// A leaf that finds out the digest, or else one that has nothing to begin with.
-    pub(crate) fn by_name(pointer: &str, verifier: &Arc<dyn Verifier>, image: &ImageRef) -> Self {
+    /// A leaf that has no digest to begin with.
+    pub(crate) fn unbegun(pointer: &str, verifier: &Arc<dyn Verifier>, image: &ImageRef) -> Self {
         Self {
             pointer: pointer.to_owned(),
             verifier: verifier.clone(),
@@ -61,13 +61,18 @@ impl Leaf {
             digest: None,
             asked: Vec::new(),
             all_evidence: false,
-            check: verifier.begin_by_name(image),
+            check: None,
             waiting: Vec::new(),
             steps: 0,
             store_failure: None,
             result: None,
             learned: None,
         }
+    }
+
+    /// Lets the leaf find out the digest, if it can.
+    pub(crate) fn begin_by_name(&mut self) {
+        self.check = self.verifier.begin_by_name(&self.reference);
     }
 
     /// Ends a leaf that never began, because nobody found out the digest.

@@ -17,7 +17,8 @@ pub struct Limits {
     pub referrers: usize,
     /// Signatures that are tried for one leaf. 1,000, as cosign's own bound.
     pub signatures: usize,
-    /// Rounds of questions of one verification. 32.
+    /// Rounds of questions of one verification. 160: a signature lookaside is asked for one signature after another, and may
+    /// hold up to 127.
     pub rounds: usize,
     /// Different questions of one verification. 4,096.
     pub wants: usize,
@@ -53,7 +54,7 @@ impl Default for Limits {
             envelope_bytes: 1 << 20,
             referrers: 64,
             signatures: 1000,
-            rounds: 32,
+            rounds: 160,
             wants: 4096,
             total_bytes: 64 << 20,
             index_manifests: 32,

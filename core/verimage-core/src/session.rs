@@ -202,14 +202,11 @@ impl Session {
         };
         if let Some(reason) = refusal {
             let failure = Failure::new(Code::LimitExceeded, reason);
-            match self.resolution {
-                Resolution::Open => self.resolution = Resolution::Failed(failure.clone()),
-                Resolution::ByName => self.resolution = Resolution::Unnamed,
-                _ => {}
+            if matches!(self.resolution, Resolution::Open) {
+                self.resolution = Resolution::Failed(failure.clone());
             }
             self.stop(&failure, context);
-            self.end_unresolved();
-            return Progress::Done(Box::new(self.verdict(context)));
+            return Progress::Pause;
         }
         self.rounds += 1;
         self.asked.extend(wants.iter().cloned());

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::leaf::Leaf;
 use crate::manifest::{Descriptor, Index};
 use crate::platform::{Platform, is_image, runnable};
-use crate::policy::{Distinct, Requirement, Rule, SubjectRule};
+use crate::policy::{Distinct, Mode, Requirement, Rule, SubjectRule};
 use crate::reference::ImageRef;
 use crate::report::{Failure, Signer};
 use crate::session::{ManifestKind, Resolved};
@@ -82,13 +82,17 @@ impl Trial {
         trial
     }
 
-    /// A rule over an image whose digest its leaves find out, or nobody.
+    /// A rule over an image whose digest is not known. The leaves of rules that block find it out, or nobody; those of
+    /// other rules have no say in it.
     pub(crate) fn by_name(rule: &Rule, image: &ImageRef) -> Self {
         if rule.denies(image) {
             return Self { candidates: Vec::new(), failure: None };
         }
         let mut leaves = Vec::with_capacity(leaf_count(&rule.require));
-        signed(&rule.require, &mut |pointer, verifier, _| leaves.push(Leaf::by_name(pointer, verifier, image)));
+        signed(&rule.require, &mut |pointer, verifier, _| leaves.push(Leaf::unbegun(pointer, verifier, image)));
+        if rule.mode == Mode::Enforce {
+            leaves.iter_mut().for_each(Leaf::begin_by_name);
+        }
         let part = Part { tree: rule.require.clone(), leaves, outcome: Outcome::default() };
         Self { candidates: vec![Candidate { digest: None, platform: None, is_index: None, parts: vec![part] }], failure: None }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decision::Decision;
 use crate::policy::Mode;
+use crate::report::Failure;
 
 /// The version of the verdict's JSON form.
 pub const VERDICT_VERSION: u32 = 1;
@@ -58,6 +59,15 @@ impl Verdict {
     /// Whether the image may run.
     pub fn allowed(&self) -> bool {
         self.admitted
+    }
+
+    /// Takes back what was allowed, because of something that went wrong afterwards.
+    pub fn withdraw(&mut self, failure: &Failure) {
+        self.decision = Decision::Inconclusive;
+        self.admitted = false;
+        self.code = Some(failure.code.to_string());
+        self.message = format!("{} could not be judged: {}", self.image, failure.detail);
+        self.hint = Some(failure.code.remedy().to_owned());
     }
 }
 

@@ -110,12 +110,20 @@ pub struct Learned {
     pub state: Vec<u8>,
     /// What is known if this and what another verification kept in the meantime is known; nothing if the older is unreadable.
     pub merge: fn(older: &[u8], newer: &[u8]) -> Option<Vec<u8>>,
+    /// Whether this is a first contact that trust rests on: nothing is allowed that it was not kept for.
+    pub must_be_kept: bool,
 }
 
 impl Learned {
     /// Something learned of a collection on a server.
     pub fn new(server: &str, collection: &str, state: Vec<u8>, merge: fn(&[u8], &[u8]) -> Option<Vec<u8>>) -> Self {
-        Self { server: server.to_owned(), collection: collection.to_owned(), state, merge }
+        Self { server: server.to_owned(), collection: collection.to_owned(), state, merge, must_be_kept: false }
+    }
+
+    /// The same, as a first contact that trust rests on from now on.
+    #[must_use]
+    pub fn as_first_contact(self) -> Self {
+        Self { must_be_kept: true, ..self }
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{World, code, leaf, named, policy, rule};
+use common::{World, code, late_named, leaf, named, policy, rule};
 use serde_json::{Value, json};
 use verimage_core::manifest::{OCI_INDEX, OCI_MANIFEST};
 use verimage_core::{Decision, Digest, StoreErrorKind, Verdict, What};
@@ -187,4 +187,48 @@ fn all_evidence_changes_nothing() {
     world.all_evidence = true;
     let verdict = judge(&mut world, json!({"anyOf": [named("a"), named("d")]}));
     assert_eq!((verdict.decision, verdict.reports.len()), (Decision::Allow, 2));
+}
+
+/// Whoever keeps a session busy until it may ask no more keeps nobody else from being heard, and nothing is allowed
+/// without a digest.
+#[test]
+fn a_leaf_that_never_ends_does_not_take_the_digest_away() {
+    let busy = || {
+        let mut world = signed("a", "content", "alice").with("b", &["content bob"]);
+        world.limits.rounds = 4;
+        world
+    };
+    let verdict = judge(&mut busy(), json!({"anyOf": [named("a"), late_named("b", 40)]}));
+    assert_eq!((verdict.decision, verdict.admitted, verdict.digest), (Decision::Allow, true, Some(digest("content"))));
+    let verdict = judge(&mut busy(), json!({"allOf": [named("a"), late_named("b", 40)]}));
+    assert_eq!((verdict.decision, verdict.admitted, code(&verdict)), (Decision::Inconclusive, false, "limit-exceeded"));
+    let verdict = judge(&mut busy(), late_named("b", 40));
+    assert_eq!((verdict.decision, code(&verdict), verdict.digest.clone()), (Decision::Inconclusive, "limit-exceeded", None));
+}
+
+fn beside_an_audit(tree: Value) -> verimage_core::Policy {
+    policy(json!([{"name": "signed", "images": ["registry.example/**"], "require": named("a")},
+        {"name": "watched", "images": ["**/**"], "apply": "always", "mode": "audit", "require": tree}]))
+}
+
+/// A rule that only watches has no say in what the tag names.
+#[test]
+fn an_audit_rule_that_disagrees_blocks_nothing() {
+    for watched in [named("d"), named("absent"), late_named("d", 40), json!({"allOf": [leaf("c"), named("d")]})] {
+        let mut world = signed("a", "content", "alice").with("d", &["other dora"]);
+        world.limits.rounds = 8;
+        let verdict = world.judge(&beside_an_audit(watched.clone()), TAGGED);
+        assert_eq!((verdict.admitted, verdict.digest), (true, Some(digest("content"))), "{watched}");
+        let audit = verdict.rules.iter().find(|rule| rule.name == "watched").unwrap();
+        assert_ne!(audit.decision, Decision::Allow, "{watched}");
+    }
+    let verdict = signed("a", "content", "alice").with("d", &["content dora"]).judge(&beside_an_audit(named("d")), TAGGED);
+    assert!(verdict.admitted && verdict.rules.iter().all(|rule| rule.decision == Decision::Allow));
+}
+
+/// Nor does it find out a digest for the rules that block.
+#[test]
+fn an_audit_rule_names_nothing() {
+    let verdict = World::default().with("d", &["content dora"]).judge(&beside_an_audit(named("d")), TAGGED);
+    assert_eq!((verdict.decision, verdict.admitted, verdict.digest), (Decision::Deny, false, None));
 }

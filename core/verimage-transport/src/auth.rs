@@ -157,7 +157,8 @@ impl Tokens {
 impl Client {
     /// Answers a challenge with what is known for the repository.
     pub(crate) async fn authorize(&self, asker: &Asker<'_>, challenges: &Challenges) -> Result<Arc<Authorization>, StoreError> {
-        let credential = self.credentials.find(asker.endpoint).await?;
+        let encrypted = asker.url.scheme() == "https" || asker.endpoint.in_clear;
+        let credential = self.credentials.find(asker.endpoint).await?.filter(|_| encrypted);
         let refuse = |why: &str| StoreError::new(StoreErrorKind::Unauthorized, format!("{}: {why}", asker.endpoint.name()));
         let unusable = || refuse("the credential has characters that cannot be sent");
         match (&challenges.bearer, &credential) {
@@ -165,6 +166,7 @@ impl Client {
             (Some(bearer), _) => self.token(asker, bearer, credential.as_ref()).await,
             (None, Some(Credential::Basic { username, password })) => Authorization::basic(username, password).ok_or_else(unusable),
             (None, Some(_)) => Err(refuse("the registry asks for a password, and a token is what is known")),
+            (None, None) if !encrypted => Err(refuse("the server asks for a user name and a password, and none is sent over http")),
             (None, None) => Err(refuse("the registry asks for a user name and a password, and none is known for it")),
         }
     }

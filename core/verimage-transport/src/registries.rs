@@ -25,6 +25,8 @@ pub struct Endpoint {
     pub(crate) transport: Transport,
     /// Whether the server's certificate must be a good one.
     pub(crate) verified: bool,
+    /// Whether credentials may go to it unencrypted: only where the configuration of registries says that it speaks http.
+    pub(crate) in_clear: bool,
 }
 
 /// What is spoken to a server.
@@ -61,7 +63,7 @@ impl Endpoint {
         };
         let host = url.host_str()?.to_ascii_lowercase();
         let host = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
-        Some(Self { host, path: path.to_owned(), transport, verified: true })
+        Some(Self { host, path: path.to_owned(), transport, verified: true, in_clear: is_loopback(url) })
     }
 
     /// The repository for messages and for the look-up of credentials.
@@ -219,7 +221,7 @@ impl Registries {
     fn endpoint(&self, host: &str, path: &str, insecure: bool) -> Endpoint {
         let host = host.to_ascii_lowercase();
         let transport = self.transport(&host, insecure);
-        Endpoint { path: path.to_owned(), transport, verified: !insecure, host }
+        Endpoint { path: path.to_owned(), transport, verified: !insecure, in_clear: true, host }
     }
 
     fn transport(&self, host: &str, insecure: bool) -> Transport {
@@ -335,11 +337,21 @@ mod tests {
         }
     }
 
+    /// An address that a policy writes with http is no word of its owner that passwords may be read on the way.
+    #[test]
+    fn credentials_go_in_clear_only_where_the_configuration_says_so() {
+        for (url, expected) in [("http://notary.example", false), ("http://127.0.0.1:4443", true), ("http://localhost", true)] {
+            assert_eq!(Endpoint::at(url, "").unwrap().in_clear, expected, "{url}");
+        }
+        let registries = Registries { plain_http: vec!["a.test".to_owned()], ..Registries::default() };
+        assert!(registries.endpoint("a.test", "x", false).in_clear);
+    }
+
     #[test]
     fn docker_hub_is_another_server_than_its_name() {
         let endpoint = Registries::default().endpoint("Docker.IO", "library/nginx", false);
         assert_eq!(
-            endpoint.url(true, "manifests/latest").unwrap().as_str(),
+            endpoint.url(true, "v2/library/nginx/manifests/latest").unwrap().as_str(),
             "https://registry-1.docker.io/v2/library/nginx/manifests/latest"
         );
         assert_eq!(endpoint.name(), "docker.io/library/nginx");

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use verimage_core::{
-    Answer, Blob, Context, ImageRef, Learned, Limits, Platform, Policy, Repository, Session, SignatureStore, StateStore, StoreError,
-    Transcript, Verdict, Want, async_trait,
+    Answer, Blob, Code, Context, Failure, ImageRef, Learned, Limits, Platform, Policy, Repository, Session, SignatureStore, StateStore,
+    StoreError, Transcript, Verdict, Want, async_trait,
 };
 
 use crate::drive::drive;
@@ -54,17 +54,26 @@ impl Verimage {
             session = session.always_resolving();
         }
         let mut driven = drive(session, &router, &context, self.timeout, self.concurrency).await;
-        if !self.keep(&driven.learned).await {
-            driven.verdict.warnings.push("trust-state-not-kept".to_owned());
-        }
+        self.keep(&driven.learned, &mut driven.verdict).await;
         Ok(Verification { verdict: driven.verdict, answers: driven.answers, limits: self.limits.clone() })
     }
 
-    /// Keeps what was learned, also of an image that is not allowed. Says whether all of it is kept.
-    async fn keep(&self, learned: &[Learned]) -> bool {
-        let Some(state) = &self.router.state else { return learned.is_empty() };
-        let kept = futures_util::future::join_all(learned.iter().map(|learned| state.keep(learned))).await;
-        kept.iter().all(Result::is_ok)
+    /// Keeps what was learned, also of an image that is not allowed. A first contact that is forgotten again would be the
+    /// first each time, so it allows nothing.
+    async fn keep(&self, learned: &[Learned], verdict: &mut Verdict) {
+        let keep = async |learned: &Learned| match &self.router.state {
+            Some(state) => state.keep(learned).await,
+            None => Err(StoreError::unavailable("nobody keeps anything")),
+        };
+        for learned in learned {
+            let Err(error) = keep(learned).await else { continue };
+            verdict.warnings.extend(["trust-state-not-kept".to_owned()]);
+            if learned.must_be_kept && verdict.admitted {
+                let detail = format!("the first contact with {} at {} could not be kept: {error}", learned.collection, learned.server);
+                verdict.withdraw(&Failure::new(Code::of_store_error(error.kind), detail));
+            }
+        }
+        verdict.warnings.dedup();
     }
 
     /// Judges a recorded verification again: the transcript's answers, this policy. Nothing is fetched.

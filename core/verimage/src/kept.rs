@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use moka::Expiry;
 use moka::future::Cache;
-use verimage_core::{Blob, ImageRef, RoleVersion, SignatureStore, StoreError, Want, What, async_trait};
+use verimage_core::{Blob, Digest, ImageRef, RoleVersion, SignatureStore, StoreError, Want, What, async_trait};
 use verimage_crypto::x509::{OcspResponse, RevocationList};
 
 /// The longest time for which anything is kept: whoever can answer once in place of a responder must not be believed for
@@ -53,12 +53,17 @@ struct Freshness;
 impl Expiry<Want, Vec<Blob>> for Freshness {
     fn expire_after_create(&self, want: &Want, blobs: &Vec<Blob>, _: Instant) -> Option<Duration> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Some(match want.what {
+        Some(match &want.what {
             What::Http { .. } => fresh_for(blobs, now),
-            What::Role { version: RoleVersion::Sha256(_), .. } => LONGEST,
+            What::Role { version: RoleVersion::Sha256(hash), .. } if have_hash(blobs, hash) => LONGEST,
             _ => Duration::ZERO,
         })
     }
+}
+
+/// Whether an answer is what was asked for: one that is not must not stay.
+fn have_hash(blobs: &[Blob], hash: &str) -> bool {
+    blobs.iter().all(|blob| Digest::sha256(blob.bytes()).hex() == *hash)
 }
 
 /// For how long what was found out about revocation is kept. `now` is since 1970.
@@ -142,6 +147,21 @@ mod tests {
             assert_eq!(fresh_for(&blobs, until), Duration::ZERO, "{name}");
             assert_eq!(fresh_for(&blobs, until + minute), Duration::ZERO, "{name}");
             assert_eq!(fresh_for(&blobs, until - 2 * LONGEST), LONGEST, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn files_that_are_named_by_their_hash_have_it() {
+        let image = "registry.example/a".parse().unwrap();
+        for (named, questions) in [(Digest::sha256(b"no list"), 1), (Digest::sha256(b"other"), 2)] {
+            let kept = Kept::new(Web(Some(b"no list".to_vec()), AtomicUsize::new(0)));
+            let version = RoleVersion::Sha256(named.hex());
+            let what = What::Role { collection: "a".to_owned(), role: "targets".to_owned(), version };
+            let want = Want { place: Place::Image, what, max_bytes: 1 << 20 };
+            for _ in 0..2 {
+                kept.fetch(&image, &want).await.unwrap();
+            }
+            assert_eq!(kept.inner.1.load(Ordering::Relaxed), questions, "{named}");
         }
     }
 

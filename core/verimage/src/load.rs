@@ -293,7 +293,7 @@ pub(crate) fn default_crypto() -> CryptoSet {
     CryptoSet::rustcrypto()
 }
 
-#[cfg_attr(not(any(feature = "cosign", feature = "notation", feature = "notary-v1")), allow(unused_variables))]
+#[cfg_attr(not(any(feature = "cosign", feature = "notation", feature = "notary-v1", feature = "simple-signing")), allow(unused_variables))]
 fn backends(crypto: CryptoSet) -> Vec<Arc<dyn Backend>> {
     vec![
         #[cfg(feature = "cosign")]
@@ -302,6 +302,8 @@ fn backends(crypto: CryptoSet) -> Vec<Arc<dyn Backend>> {
         verimage_notation::backend(crypto),
         #[cfg(feature = "notary-v1")]
         verimage_notary_v1::backend(crypto),
+        #[cfg(feature = "simple-signing")]
+        verimage_simple_signing::backend(crypto),
     ]
 }
 

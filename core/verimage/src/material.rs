@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use verimage_core::policy::document::{AnchorDocument, CertificatesDocument, PolicyDocument, PublicKeyDocument};
-use verimage_core::policy::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot, AnchorTufRoot, CertificateKind};
+use verimage_core::policy::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, AnchorTufRoot, CertificateKind};
 use verimage_core::{Code, PolicyError};
 use verimage_crypto::PublicKey;
 use verimage_crypto::x509::Certificate;
@@ -187,6 +187,10 @@ fn read(anchor: &AnchorDocument, pointer: &str, material: &Material<'_>) -> Resu
         AnchorDocument::TufRoot(root) => {
             let pem = material.read(&Origin::of(pointer, "tufRoot", &[("pem", &root.pem), ("file", &root.file)])?)?;
             Ok(Anchor::TufRoot(AnchorTufRoot { pem }))
+        }
+        AnchorDocument::Openpgp(ring) => {
+            let keys = material.read(&Origin::of(pointer, "openpgp", &[("armor", &ring.armor), ("file", &ring.file)])?)?;
+            Ok(Anchor::OpenPgp(AnchorOpenPgp { keys }))
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum Anchor {
     TrustedRoot(AnchorRoot),
     /// Root keys or root certificates of Notary v1 collections.
     TufRoot(AnchorTufRoot),
+    /// OpenPGP keys.
+    OpenPgp(AnchorOpenPgp),
 }
 
 /// The bytes of a public key, and what the policy says about it.
@@ -55,6 +57,13 @@ pub struct AnchorTufRoot {
     pub pem: Vec<u8>,
 }
 
+/// The bytes of OpenPGP keys.
+#[derive(Clone, Debug)]
+pub struct AnchorOpenPgp {
+    /// Armored or binary, as found.
+    pub keys: Vec<u8>,
+}
+
 impl Anchor {
     /// The kind, as policies write it.
     pub fn kind(&self) -> &'static str {
@@ -63,6 +72,7 @@ impl Anchor {
             Self::X509(_) => "x509",
             Self::TrustedRoot(_) => "trustedRoot",
             Self::TufRoot(_) => "tufRoot",
+            Self::OpenPgp(_) => "openpgp",
         }
     }
 
@@ -72,6 +82,7 @@ impl Anchor {
             Self::X509(certificates) => &certificates.bytes,
             Self::TrustedRoot(root) => &root.json,
             Self::TufRoot(root) => &root.pem,
+            Self::OpenPgp(ring) => &ring.keys,
         }
     }
 

@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot, Material};
+use super::anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, Material};
 use super::attestation::Attestation;
 use super::document::{Apply, CertificateKind, Distinct, PolicyDocument, RuleDocument, Store as StoreDocument};
 use super::{Dialect, ImagePattern, Policy, PolicyError, Requirement, Rule, Scope};
 use crate::code::Code;
 use crate::decision::leaf_count;
 use crate::digest::Digest;
-use crate::reference::{Repository, Tag};
+use crate::reference::{Repository, Tag, is_host};
 use crate::verifier::Verifier;
 use crate::want::Place;
 
@@ -57,6 +57,10 @@ pub enum Store {
         /// What stands before `sha256-`.
         prefix: String,
     },
+    /// A lookaside of GPG signatures.
+    Lookaside(Place),
+    /// The signature extension of a registry.
+    Openshift(Place),
 }
 
 /// What a backend may use while it builds a leaf.
@@ -114,6 +118,17 @@ impl<'a> LeafContext<'a> {
         match self.anchor(name, field)? {
             Anchor::TrustedRoot(root) => Ok(root),
             other => Err(self.other_kind(name, field, "trustedRoot", other)),
+        }
+    }
+
+    /// The OpenPGP keys `name`.
+    ///
+    /// # Errors
+    /// As [`key`](Self::key).
+    pub fn openpgp(&self, name: &str, field: &str) -> Result<&AnchorOpenPgp, PolicyError> {
+        match self.anchor(name, field)? {
+            Anchor::OpenPgp(ring) => Ok(ring),
+            other => Err(self.other_kind(name, field, "openpgp", other)),
         }
     }
 
@@ -472,7 +487,33 @@ fn read_store(name: &str, store: &StoreDocument) -> Result<Store, PolicyError> {
                 .map_err(|error| PolicyError::invalid(pointer("tagPrefix"), error.to_string()))?;
             Ok(Store::Tag { place: place(repository)?, prefix })
         }
+        StoreDocument::Lookaside { url } => {
+            check_lookaside(url).map_err(|message| PolicyError::invalid(pointer("url"), message))?;
+            Ok(Store::Lookaside(Place::Store(url.clone())))
+        }
+        StoreDocument::Openshift { url } => {
+            let registry = url.strip_suffix('/').unwrap_or(url);
+            let host = web_host(registry).filter(|host| !host.contains('/') && is_host(host));
+            let message = "a registry is at `https://host[:port]`, or at `http://` without TLS";
+            host.ok_or_else(|| PolicyError::invalid(pointer("url"), message))?;
+            Ok(Store::Openshift(Place::Store(registry.to_owned())))
+        }
     }
+}
+
+/// What stands behind `https://` or `http://`.
+fn web_host(url: &str) -> Option<&str> {
+    url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))
+}
+
+/// The base is kept as it is written, because the path below it is put behind it. It stands in verdicts, so it holds no secret.
+fn check_lookaside(url: &str) -> Result<(), &'static str> {
+    if url.contains(['?', '#', '@']) || url.chars().any(|symbol| symbol.is_whitespace() || symbol.is_control()) {
+        return Err("this address is shown in verdicts: credentials and queries belong into this machine's `registries.d`");
+    }
+    let is_file = url.strip_prefix("file://").is_some_and(|path| path.starts_with('/'));
+    let is_web = web_host(url).is_some_and(|rest| is_host(rest.split('/').next().unwrap_or_default()));
+    if is_file || is_web { Ok(()) } else { Err("a lookaside is at `https://host/path`, `http://host/path` or `file:///path`") }
 }
 
 fn check_names(rules: &[Rule]) -> Result<(), PolicyError> {

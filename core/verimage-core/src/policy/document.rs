@@ -67,6 +67,8 @@ pub enum AnchorDocument {
     TrustedRoot(TrustedRootDocument),
     /// Root keys or root certificates of Notary v1 collections.
     TufRoot(TufRootDocument),
+    /// OpenPGP keys.
+    Openpgp(OpenPgpDocument),
 }
 
 /// Certificates, by exactly one of `pem`, `file` and `trustStore`.
@@ -121,6 +123,18 @@ pub struct TufRootDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pem: Option<String>,
     /// A file with them; a relative path starts at the policy's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// OpenPGP keys, by exactly one of `armor` and `file`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OpenPgpDocument {
+    /// The keys themselves, in blocks that begin with `-----BEGIN PGP PUBLIC KEY BLOCK-----`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub armor: Option<String>,
+    /// A file with them, armored or binary; a relative path starts at the policy's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }
@@ -185,6 +199,16 @@ pub enum Store {
         /// What stands before `sha256-`.
         #[serde(skip_serializing_if = "Option::is_none")]
         tag_prefix: Option<String>,
+    },
+    /// A lookaside of GPG signatures: files `<url>/<repository path>@sha256=<hex>/signature-1` and so on.
+    Lookaside {
+        /// The base: `https://…`, `http://…` or `file:///…`.
+        url: String,
+    },
+    /// The signature extension of a registry, as OpenShift's has it.
+    Openshift {
+        /// The registry: `https://host[:port]`, or `http://…` without TLS.
+        url: String,
     },
 }
 

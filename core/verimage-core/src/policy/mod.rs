@@ -8,6 +8,7 @@ mod dialect;
 pub mod document;
 mod pattern;
 mod scope;
+mod signed_identity;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::digest::Digest;
 use crate::reference::ImageRef;
 use crate::verifier::Verifier;
 
-pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorRoot, AnchorTufRoot};
+pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, AnchorTufRoot};
 pub use attestation::Attestation;
 pub use compile::{Backend, Compiler, Definitions, LeafContext, Store, read_config};
 pub use condition::Condition;
@@ -25,6 +26,7 @@ pub use dialect::{Dialect, ImagePattern, KyvernoPattern};
 pub use document::{Apply, CertificateKind, Distinct, Mode, PolicyDocument, Statements, SubjectRule, Unmatched};
 pub use pattern::Pattern;
 pub use scope::{Scope, Specificity};
+pub use signed_identity::{RemapIdentityDocument, SignedIdentity, SignedIdentityDocument};
 
 /// A policy that is ready to judge: names resolved, patterns read, verifiers built. Cloning is cheap.
 #[derive(Clone, Debug)]

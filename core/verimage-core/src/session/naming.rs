@@ -35,13 +35,6 @@ impl Session {
         true
     }
 
-    /// Without a digest, leaves that need one cannot begin.
-    pub(super) fn end_unresolved(&mut self) {
-        if matches!(self.resolution, Resolution::Unnamed) {
-            self.trials.iter_mut().flat_map(Trial::leaves_mut).for_each(Leaf::end_unresolved);
-        }
-    }
-
     /// Takes the one digest that the leaves found out.
     pub(super) fn finish_naming(&mut self) {
         let evidence = self.trials.iter().flat_map(Trial::leaves).flat_map(Leaf::evidence);
@@ -56,7 +49,7 @@ impl Session {
             self.resolution = Resolution::Open;
         } else {
             self.resolution = Resolution::Unnamed;
-            self.end_unresolved();
+            self.trials.iter_mut().flat_map(Trial::leaves_mut).for_each(Leaf::end_unresolved);
         }
     }
 }

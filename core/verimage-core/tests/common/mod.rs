@@ -85,7 +85,7 @@ impl Verifier for LinesVerifier {
     }
 }
 
-/// The leaf `named`: `{from: KEY}`. Its lines are `CONTENT SIGNER`: what the tag names is the digest of the content.
+/// The leaf `named`: `{from: KEY, after: N}`. Its lines are `CONTENT SIGNER`: what the tag names is the digest of the content.
 #[derive(Debug)]
 struct Names;
 
@@ -93,6 +93,8 @@ struct Names;
 #[serde(deny_unknown_fields)]
 struct NamesVerifier {
     from: String,
+    #[serde(default)]
+    after: usize,
 }
 
 impl Backend for Names {
@@ -110,7 +112,7 @@ impl Backend for Names {
 
 impl NamesVerifier {
     fn check(&self, expected: Option<Digest>) -> Box<dyn Check> {
-        one_round("named", vec![want(&self.from)], move |blob: &Blob, _: &Context<'_>| {
+        let then = one_round("named", vec![want(&self.from)], move |blob: &Blob, _: &Context<'_>| {
             let invalid = || Failure::new(Code::SignatureInvalid, "a bad line");
             let (content, signer) = blob.text().unwrap_or("").split_once(' ').ok_or_else(invalid)?;
             let found = Digest::sha256(content.as_bytes());
@@ -118,7 +120,8 @@ impl NamesVerifier {
                 Some(expected) if *expected != found => Err(Failure::new(Code::TagDigestMismatch, "the tag is signed as another digest")),
                 _ => Ok(Evidence::new(found, Signer::named(signer))),
             }
-        })
+        });
+        Box::new(Delayed { rounds: self.after, then, begun: false })
     }
 }
 
@@ -155,6 +158,10 @@ pub fn policy(rules: Value) -> Policy {
 
 pub fn rule(require: Value) -> Value {
     json!({"name": "rule", "images": ["**/**"], "require": require})
+}
+
+pub fn late_named(key: &str, after: usize) -> Value {
+    json!({"named": {"from": key, "after": after}})
 }
 
 pub fn leaf(key: &str) -> Value {
