@@ -85,7 +85,8 @@ fn commands_say_what_their_snapshots_say() {
         // Policies that cannot be used.
         "policy-unknown-field" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/unknown-field.yaml";
         "policy-undefined-name" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/undefined-key.yaml";
-        "policy-foreign" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/kyverno.yaml";
+        "policy-foreign" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/cluster-image-policy.yaml";
+        "policy-kyverno-unsupported" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/kyverno-preconditions.yaml";
         "policy-not-there" "verify registry.example/demo/app:v1 --policy nowhere.yaml";
         "policy-is-a-folder" "verify registry.example/demo/app:v1 --policy cli";
         "policy-steering" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/steering.yaml";
@@ -165,6 +166,7 @@ fn commands_say_what_their_snapshots_say() {
         "policy-check-trust-policy" "policy check cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore";
         "policy-check-no-trust-store" "policy check cli/tests/fixtures/trustpolicy.json --trust-store cli/tests/fixtures";
         "policy-check-trust-policy-typo" "policy check cli/tests/fixtures/trustpolicy-typo.json";
+        "policy-convert-kyverno" "policy convert examples/cosign-signature-repository/kyverno.yaml";
         "policy-convert" "policy convert cli/tests/fixtures/trustpolicy.json";
         "policy-convert-native" "policy convert tests/fixtures/cosign/cases/p256/policy.yaml";
         "policy-convert-plugin" "policy convert cli/tests/fixtures/trustpolicy-plugin.json";

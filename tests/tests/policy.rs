@@ -52,7 +52,7 @@ fn errors_name_line_column_pointer_and_what_to_do() {
 fn what_is_not_supported_says_so() {
     for foreign in [
         r#"{"default": [{"type": "reject"}]}"#,
-        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\n",
+        "apiVersion: policies.kyverno.io/v1\nkind: ImageValidatingPolicy\n",
         "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\n",
     ] {
         assert_eq!(error(foreign).code, Code::PolicyUnsupportedField, "{foreign}");

@@ -7,7 +7,7 @@ use std::path::Path;
 use schemars::schema_for;
 use serde::Serialize;
 use verimage::core::policy::document::PublicKeyDocument;
-use verimage::core::policy::{Apply, Requirement, Rule, Scope};
+use verimage::core::policy::{Apply, ImagePattern, Requirement, Rule};
 use verimage::core::{Context, Step, Subject, Timestamp, Verifier};
 use verimage::{Digest, ImageRef, Limits, Policy, PolicyLoader, Verdict};
 
@@ -96,7 +96,7 @@ fn summary(rule: &Rule) -> RuleSummary {
     warnings.dedup();
     RuleSummary {
         name: rule.name().to_owned(),
-        images: rule.images().iter().map(Scope::to_string).collect(),
+        images: rule.images().iter().map(ImagePattern::to_string).collect(),
         apply: rule.apply(),
         mode: rule.mode(),
         requires: render::requirement(rule.require()),
@@ -176,7 +176,7 @@ pub(crate) async fn explain(image: ImageRef, choice: &PolicyChoice, format: Form
 
 fn rule_fate(rule: &Rule, policy: &Policy, image: &ImageRef) -> RuleFate {
     let matching = rule.images().iter().filter(|scope| scope.matches(image));
-    let pattern = matching.max_by_key(|scope| scope.specificity()).map(Scope::to_string);
+    let pattern = matching.max_by_key(|scope| scope.specificity()).map(ImagePattern::to_string);
     RuleFate {
         name: rule.name().to_owned(),
         fate: fate(rule, pattern.is_some(), policy, image),

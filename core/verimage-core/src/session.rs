@@ -88,7 +88,7 @@ impl Session {
     /// A session over `image`. With a `platform`, rules whose subject is the platform judge its manifest inside an index.
     pub fn new(policy: &Policy, image: ImageRef, platform: Option<Platform>) -> Self {
         let image = image.with_default_tag();
-        let selection = Selection::of(policy, &image);
+        let selection = Selection::of(policy, &image, &image);
         Self {
             policy: policy.clone(),
             image,
@@ -251,7 +251,7 @@ impl Session {
     fn begin_trials(&mut self, context: &Context<'_>) {
         let Resolution::Known(resolved) = &self.resolution else { return };
         if self.image.digest().is_none() {
-            self.selection = Selection::of(&self.policy, &self.image.clone().with_digest(resolved.digest.clone()));
+            self.selection = Selection::of(&self.policy, &self.image, &self.image.clone().with_digest(resolved.digest.clone()));
         }
         let applying = self.applying();
         let named = self.named.as_ref().map_or(&[][..], |named| &named.leaves);
@@ -314,8 +314,8 @@ impl Session {
 }
 
 impl Selection {
-    fn of(policy: &Policy, image: &ImageRef) -> Self {
-        let rules = match policy.select(image) {
+    fn of(policy: &Policy, asked: &ImageRef, known: &ImageRef) -> Self {
+        let rules = match policy.select_resolved(asked, known) {
             Ok(rules) if rules.is_empty() => return Self::Unmatched,
             Ok(rules) => rules,
             Err(tied) => return Self::Ambiguous(format!("the rules {} match equally well", tied.rules.join(", "))),

@@ -373,6 +373,37 @@ fn an_audit_rule_alone_matches_nothing() {
     assert_eq!((verdict.admitted, code(&verdict)), (false, "policy-no-match"));
 }
 
+/// As Kyverno's policies in audit mode do: what no other rule matches is allowed anyway, and told.
+#[test]
+fn an_audit_rule_alone_judges_where_unmatched_images_are_allowed() {
+    let policy = try_policy(json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "unmatched": "allow", "rules": [
+        {"name": "watch", "images": ["**/**"], "apply": "always", "mode": "audit", "require": leaf("b")},
+    ]}));
+    let verdict = signed().judge(&policy.unwrap(), IMAGE);
+    assert_eq!((verdict.decision, verdict.admitted, verdict.rule.as_deref()), (Decision::Deny, true, Some("watch")));
+}
+
+#[test]
+fn a_rule_in_another_dialect_matches_what_was_asked_for() {
+    let rules = |images: &str, except: &str| json!([{"name": "kyverno", "dialect": "kyverno", "images": [images], "except": [except], "apply": "always", "require": leaf("a")}]);
+    let judge =
+        |images: &str, except: &str| signed().with_manifest(MANIFEST).judge(&policy(rules(images, except)), "registry.example/app:v1");
+    assert_eq!(judge("registry.example/*:v?", "r.example/*").decision, Decision::Allow);
+    assert_eq!(code(&judge("registry.example/*@sha256:*", "r.example/*")), "policy-no-match");
+    assert_eq!(code(&judge("registry.example/*", "*:v1")), "policy-no-match");
+    assert_eq!(judge("registry.example/*", "*@sha256:*").decision, Decision::Allow);
+}
+
+#[test]
+fn a_rule_in_another_dialect_applies_always() {
+    let rules = json!([{"name": "kyverno", "dialect": "kyverno", "images": ["*"], "require": leaf("a")}]);
+    let pointer =
+        |rules: Value| try_policy(json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "rules": rules})).unwrap_err().pointer;
+    assert_eq!(pointer(rules), "/rules/0/apply");
+    let rules = json!([{"name": "kyverno", "dialect": "kyverno", "images": ["a/b:*"], "apply": "always", "require": leaf("a")}]);
+    assert_eq!(pointer(rules), "/rules/0/images/0");
+}
+
 #[test]
 fn an_index_inside_an_index_is_no_platform() {
     let (manifest, digests) = index(&[("one", "linux/amd64")]);

@@ -3,6 +3,9 @@
 mod detect;
 mod document;
 mod imported;
+pub mod kyverno;
+mod native;
+mod part;
 
 pub use detect::PolicyFormat;
 pub use document::{Document, MAX_POLICY_BYTES};

@@ -223,6 +223,12 @@ fn import(document: &Document, text: &str) -> Result<Imported, PolicyError> {
         Some(PolicyFormat::Native) => native(document).map(Imported::from),
         #[cfg(feature = "notation")]
         Some(PolicyFormat::Notation) => verimage_notation::import(text),
+        Some(PolicyFormat::Kyverno) => verimage_import::kyverno::import(document.value()),
+        Some(PolicyFormat::KyvernoImageValidating) => {
+            let message = "an ImageValidatingPolicy decides by CEL expressions, which are not evaluated";
+            Err(PolicyError::new(Code::PolicyUnsupportedField, "/spec/validations", message)
+                .with_hint("write it as a ClusterPolicy with `verifyImages`, or as a native policy"))
+        }
         Some(other) => {
             let message = format!("this is a {other}, which this version of verimage cannot load");
             Err(PolicyError::new(Code::PolicyUnsupportedField, "", message)
@@ -251,11 +257,9 @@ fn public_good(folder: &TrustFolder) -> Result<Anchor, String> {
 fn refuse_planned_fields(value: &Value) -> Result<(), PolicyError> {
     let rules = value.get("rules").and_then(Value::as_array);
     for (index, rule) in rules.into_iter().flatten().enumerate() {
-        for field in ["dialect", "pin"] {
-            if rule.get(field).is_some() {
-                let message = format!("`{field}` is not supported by this version of verimage");
-                return Err(PolicyError::new(Code::PolicyUnsupportedField, format!("/rules/{index}/{field}"), message));
-            }
+        if rule.get("pin").is_some() {
+            let message = "`pin` is not supported by this version of verimage";
+            return Err(PolicyError::new(Code::PolicyUnsupportedField, format!("/rules/{index}/pin"), message));
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, Material};
 use super::attestation::Attestation;
 use super::document::{Apply, CertificateKind, Distinct, PolicyDocument, RuleDocument, Store as StoreDocument};
-use super::{Policy, PolicyError, Requirement, Rule, Scope};
+use super::{Dialect, ImagePattern, Policy, PolicyError, Requirement, Rule, Scope};
 use crate::code::Code;
 use crate::decision::leaf_count;
 use crate::digest::Digest;
@@ -286,10 +286,13 @@ impl<'a> Compiler<'a> {
         if rule.images.is_empty() {
             return Err(PolicyError::invalid(format!("{pointer}/images"), "a rule has at least one pattern"));
         }
+        if let Some(message) = rule.dialect.refuses(rule.apply) {
+            return Err(PolicyError::invalid(format!("{pointer}/apply"), message));
+        }
         Ok(Rule {
             name: rule.name.clone(),
-            images: read_scopes(&rule.images, &format!("{pointer}/images"))?,
-            except: read_scopes(&rule.except, &format!("{pointer}/except"))?,
+            images: read_patterns(rule.dialect, &rule.images, &format!("{pointer}/images"))?,
+            except: read_patterns(rule.dialect, &rule.except, &format!("{pointer}/except"))?,
             apply: rule.apply,
             mode: rule.mode,
             subject: rule.subject,
@@ -459,9 +462,10 @@ fn single_entry(value: &Value) -> Option<(&String, &Value)> {
     entries.next().filter(|_| entries.next().is_none())
 }
 
-fn read_scopes(patterns: &[String], pointer: &str) -> Result<Vec<Scope>, PolicyError> {
-    let read =
-        |(index, text): (usize, &String)| Scope::parse(text).map_err(|message| PolicyError::invalid(format!("{pointer}/{index}"), message));
+fn read_patterns(dialect: Dialect, patterns: &[String], pointer: &str) -> Result<Vec<ImagePattern>, PolicyError> {
+    let read = |(index, text): (usize, &String)| {
+        ImagePattern::parse(dialect, text).map_err(|message| PolicyError::invalid(format!("{pointer}/{index}"), message))
+    };
     patterns.iter().enumerate().map(read).collect()
 }
 
@@ -532,7 +536,7 @@ fn check_scopes(rules: &[Rule]) -> Result<(), PolicyError> {
     let covers = Covers::of(rules);
     let mut seen = BTreeSet::new();
     for (index, rule) in rules.iter().enumerate() {
-        for (image, scope) in rule.images.iter().enumerate() {
+        for (image, scope) in rule.images.iter().enumerate().filter_map(|(image, pattern)| Some((image, pattern.native()?))) {
             let pointer = format!("/rules/{index}/images/{image}");
             if rule.apply == Apply::Select && !seen.insert(scope.canonical()) {
                 return Err(PolicyError::invalid(pointer, format!("the pattern `{scope}` stands twice, so neither could win")));
@@ -551,14 +555,15 @@ type Landmark<'a> = (Apply, Option<&'a str>, Option<&'a str>);
 
 /// Patterns without tag and digest, each with the exceptions of its rule.
 struct Covers<'a> {
-    scopes: HashMap<Landmark<'a>, Vec<(&'a Scope, &'a [Scope])>>,
+    scopes: HashMap<Landmark<'a>, Vec<(&'a Scope, &'a [ImagePattern])>>,
 }
 
 impl<'a> Covers<'a> {
     fn of(rules: &'a [Rule]) -> Self {
         let mut scopes: HashMap<_, Vec<_>> = HashMap::new();
         for rule in rules {
-            for scope in rule.images.iter().filter(|scope| !scope.has_tag() && !scope.has_digest()) {
+            let native = rule.images.iter().filter_map(ImagePattern::native);
+            for scope in native.filter(|scope| !scope.has_tag() && !scope.has_digest()) {
                 let (host, segment) = scope.landmark();
                 scopes.entry((rule.apply, host, segment)).or_default().push((scope, rule.except.as_slice()));
             }
@@ -571,6 +576,9 @@ impl<'a> Covers<'a> {
         let (host, segment) = scope.landmark();
         let keys = [(apply, host, segment), (apply, host, None), (apply, None, segment), (apply, None, None)];
         let mut found = keys.iter().filter_map(|key| self.scopes.get(key)).flatten();
-        found.any(|(other, except)| other.covers_untagged(scope) && !except.iter().any(|exception| exception.may_overlap(scope)))
+        found.any(|(other, except)| {
+            let mut exceptions = except.iter().filter_map(ImagePattern::native);
+            other.covers_untagged(scope) && !exceptions.any(|exception| exception.may_overlap(scope))
+        })
     }
 }

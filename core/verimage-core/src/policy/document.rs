@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use super::dialect::Dialect;
+
 /// A policy file.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -216,6 +218,9 @@ pub enum Store {
 pub struct RuleDocument {
     /// The name, as verdicts print it; unique.
     pub name: String,
+    /// The language of `images` and `except`.
+    #[serde(default, skip_serializing_if = "Dialect::is_native")]
+    pub dialect: Dialect,
     /// Which images the rule is for; at least one pattern.
     pub images: Vec<String>,
     /// Which of them it is not for.

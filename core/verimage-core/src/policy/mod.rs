@@ -4,6 +4,7 @@ mod anchor;
 mod attestation;
 mod compile;
 mod condition;
+mod dialect;
 pub mod document;
 mod pattern;
 mod scope;
@@ -21,6 +22,7 @@ pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoo
 pub use attestation::Attestation;
 pub use compile::{Backend, Compiler, Definitions, LeafContext, Store, read_config};
 pub use condition::Condition;
+pub use dialect::{Dialect, ImagePattern, KyvernoPattern};
 pub use document::{Apply, CertificateKind, Distinct, Mode, PolicyDocument, Statements, SubjectRule, Unmatched};
 pub use pattern::Pattern;
 pub use scope::{Scope, Specificity};
@@ -67,16 +69,21 @@ impl Policy {
         self.unmatched
     }
 
-    /// Which rules judge an image: every matching `always` rule, and the most specific `select` rule. Rules in audit mode
-    /// that only apply always do not make an image matched: the list is then empty.
+    /// Which rules judge an image: every matching `always` rule, and the most specific `select` rule. Where unmatched images
+    /// are denied, rules in audit mode that only apply always do not make an image matched: the list is then empty.
     ///
     /// # Errors
     /// The names of the rules that match equally well.
     pub fn select(&self, image: &ImageRef) -> Result<Vec<&Rule>, Ambiguous> {
+        self.select_resolved(image, image)
+    }
+
+    /// The same once the digest is known: `known` is the image that was asked for, with it.
+    pub(crate) fn select_resolved(&self, asked: &ImageRef, known: &ImageRef) -> Result<Vec<&Rule>, Ambiguous> {
         let mut applying: Vec<&Rule> = Vec::new();
         let mut best: Option<(Specificity, Vec<&Rule>)> = None;
         for rule in self.rules.iter() {
-            let Some(specificity) = rule.matches(image) else { continue };
+            let Some(specificity) = rule.matches_resolved(asked, known) else { continue };
             if rule.apply == Apply::Always {
                 applying.push(rule);
                 continue;
@@ -89,14 +96,15 @@ impl Policy {
         }
         match best.map(|(_, rules)| rules) {
             Some(tied) if tied.len() > 1 => Err(Ambiguous { rules: tied.iter().map(|rule| rule.name.clone()).collect() }),
-            None if applying.iter().all(|rule| rule.mode == Mode::Audit) => Ok(Vec::new()),
+            None if self.unmatched == Unmatched::Deny && applying.iter().all(|rule| rule.mode == Mode::Audit) => Ok(Vec::new()),
             selected => Ok(selected.into_iter().flatten().chain(applying).collect()),
         }
     }
 
     /// Whether a rule could match this image once its digest is known.
     pub(crate) fn has_digest_scope_for(&self, image: &ImageRef) -> bool {
-        self.rules.iter().flat_map(|rule| rule.images.iter().chain(&rule.except)).any(|scope| scope.matches_but_for_digest(image))
+        let patterns = self.rules.iter().flat_map(|rule| rule.images.iter().chain(&rule.except));
+        patterns.filter_map(ImagePattern::native).any(|scope| scope.matches_but_for_digest(image))
     }
 }
 
@@ -111,8 +119,8 @@ pub struct Ambiguous {
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub(crate) name: String,
-    pub(crate) images: Vec<Scope>,
-    pub(crate) except: Vec<Scope>,
+    pub(crate) images: Vec<ImagePattern>,
+    pub(crate) except: Vec<ImagePattern>,
     pub(crate) apply: Apply,
     pub(crate) mode: Mode,
     pub(crate) subject: SubjectRule,
@@ -138,7 +146,7 @@ impl Rule {
     }
 
     /// The patterns of the rule.
-    pub fn images(&self) -> &[Scope] {
+    pub fn images(&self) -> &[ImagePattern] {
         &self.images
     }
 
@@ -149,10 +157,17 @@ impl Rule {
 
     /// How narrowly the rule matches, if it does.
     pub fn matches(&self, image: &ImageRef) -> Option<Specificity> {
-        if self.except.iter().any(|scope| scope.matches(image)) {
+        self.matches_resolved(image, image)
+    }
+
+    /// The same once the digest is known. Patterns of other dialects have a digest hide the tag, so one that nobody asked
+    /// for must not take the image out of a rule for its tag.
+    fn matches_resolved(&self, asked: &ImageRef, known: &ImageRef) -> Option<Specificity> {
+        let seen_by = |pattern: &ImagePattern| if pattern.as_asked() { asked } else { known };
+        if self.except.iter().any(|pattern| pattern.excepts(seen_by(pattern))) {
             return None;
         }
-        self.images.iter().filter(|scope| scope.matches(image)).map(Scope::specificity).max()
+        self.images.iter().filter(|pattern| pattern.matches(seen_by(pattern))).map(ImagePattern::specificity).max()
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Scope {
 }
 
 /// How narrow a scope is; the greater wins.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Specificity {
     digest: bool,
     host: u8,
@@ -252,8 +252,9 @@ fn parse_tag_glob(text: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// Whole-string match where `*` is any run of characters. Quadratic at worst, no recursion.
-fn glob_matches(glob: &str, text: &str) -> bool {
+/// Whole-string match where `*` is any run of characters and `?` any one (scopes have none). Quadratic at worst, no
+/// recursion.
+pub(super) fn glob_matches(glob: &str, text: &str) -> bool {
     let (glob, text) = (glob.as_bytes(), text.as_bytes());
     let (mut at_glob, mut at_text) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
@@ -261,7 +262,7 @@ fn glob_matches(glob: &str, text: &str) -> bool {
         if glob.get(at_glob) == Some(&b'*') {
             at_glob += 1;
             retry = Some((at_glob, at_text));
-        } else if glob.get(at_glob) == text.get(at_text) {
+        } else if glob.get(at_glob).is_some_and(|byte| *byte == b'?' || text.get(at_text) == Some(byte)) {
             at_glob += 1;
             at_text += 1;
         } else if let Some((glob_back, text_back)) = retry {

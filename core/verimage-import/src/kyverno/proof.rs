@@ -1,0 +1,113 @@
+//! What must prove a signature beside the signer's key: `rekor` and `ctlog`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use verimage_core::{Digest, PolicyError};
+
+use super::{plain, refuse};
+use crate::native::Native;
+use crate::part::Part;
+
+/// The log of sigstore's public instance, whose key is known.
+const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
+/// How the keys of logs begin, with the names that trusted roots have for their types.
+const LOG_KEYS: [(&[u8], &str); 2] = [
+    (b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", "PKIX_ECDSA_P256_SHA_256"),
+    (b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70", "PKIX_ED25519"),
+];
+
+/// Who issued the certificates of the signers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Certified {
+    ByFulcio,
+    ByOwnAuthority,
+}
+
+/// The proofs of signatures by a key, or by a certificate that stands for its key.
+pub(super) fn of_keys(signer: &Part<'_>, native: &mut Native) -> Result<Map<String, Value>, PolicyError> {
+    if let Some(ctlog) = signer.get("ctlog") {
+        refuse(&ctlog, &[("pubkey", "a key has no certificate that a log could know", "remove it")])?;
+    }
+    let mut proofs = Map::from_iter([("transparency".to_owned(), transparency(signer, native)?)]);
+    certificate_log(signer)?;
+    proofs.extend(timestamp(signer, native)?);
+    Ok(proofs)
+}
+
+/// The proofs of signatures by short-lived certificates, or by those of an authority.
+pub(super) fn of_certificates(signer: &Part<'_>, issuer: Certified, native: &mut Native) -> Result<Map<String, Value>, PolicyError> {
+    let ctlog = signer.get("ctlog");
+    if let Some(ctlog) = &ctlog {
+        let hint = "write a native policy whose trusted root holds this key, or the public instance's";
+        refuse(ctlog, &[("pubkey", "a certificate transparency log of your own has no native form here", hint)])?;
+    }
+    let mut proofs = Map::from_iter([("transparency".to_owned(), transparency(signer, native)?)]);
+    match (certificate_log(signer)?, issuer) {
+        (true, Certified::ByFulcio) => {}
+        (false, Certified::ByFulcio) => drop(proofs.insert("sct".to_owned(), "none".into())),
+        (false, Certified::ByOwnAuthority) => {}
+        (true, Certified::ByOwnAuthority) => {
+            let message = "a public certificate transparency log is asked for, and it does not know the certificates of your own authority";
+            return Err(ctlog.as_ref().unwrap_or(signer).unsupported(message, "say `ctlog: { ignoreSCT: true }`"));
+        }
+    }
+    proofs.extend(timestamp(signer, native)?);
+    Ok(proofs)
+}
+
+/// Whether a certificate transparency log must know the certificate.
+fn certificate_log(signer: &Part<'_>) -> Result<bool, PolicyError> {
+    let Some(ctlog) = signer.get("ctlog") else { return Ok(true) };
+    ctlog.check_members(&["ignoreSCT", "pubkey", "tsaCertChain"])?;
+    ctlog.get("ignoreSCT").map_or(Ok(true), |ignore| Ok(!ignore.flag()?))
+}
+
+fn timestamp(signer: &Part<'_>, native: &mut Native) -> Result<Option<(String, Value)>, PolicyError> {
+    let Some(chain) = signer.get("ctlog").and_then(|ctlog| ctlog.get("tsaCertChain")) else { return Ok(None) };
+    let name = native.anchor("timestamps", json!({"x509": {"pem": plain(&chain)?, "type": "tsa"}}), &chain);
+    Ok(Some(("timestamp".to_owned(), json!({"tsa": name}))))
+}
+
+/// Whether and which log must prove the signature. The log itself is never asked, so its key must be known.
+fn transparency(signer: &Part<'_>, native: &mut Native) -> Result<Value, PolicyError> {
+    let Some(rekor) = signer.get("rekor") else { return Ok("required".into()) };
+    rekor.check_members(&["ignoreTlog", "pubkey", "url"])?;
+    let url = rekor.get("url").map(|url| plain(&url)).transpose()?;
+    if rekor.get("ignoreTlog").map_or(Ok(false), |ignore| ignore.flag())? {
+        refuse(&rekor, &[("pubkey", "with `ignoreTlog: true` no log is needed, so this is never enforced", "remove one of them")])?;
+        return Ok("none".into());
+    }
+    match (rekor.get("pubkey"), url.map(|url| url.trim_end_matches('/'))) {
+        (Some(key), url) => {
+            let root = trusted_root(&key, url.unwrap_or(PUBLIC_LOG))?;
+            Ok(json!({"root": native.anchor("log", json!({"trustedRoot": {"json": root.to_string()}}), &key)}))
+        }
+        (None, None | Some(PUBLIC_LOG)) => Ok("required".into()),
+        (None, Some(_)) => {
+            let message = "the key of this log is not known, and the log is not asked for it";
+            Err(rekor.unsupported(message, "give it as `pubkey`; or `ignoreTlog: true`, if no log is needed"))
+        }
+    }
+}
+
+/// A trusted root of this one log.
+fn trusted_root(key: &Part<'_>, url: &str) -> Result<Value, PolicyError> {
+    let body: String = plain(key)?.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
+    let der = STANDARD.decode(&body).map_err(|_| key.invalid("this is no PEM public key"))?;
+    let kind = LOG_KEYS.iter().find(|(begin, _)| der.starts_with(begin)).map(|(_, kind)| *kind);
+    let kind = kind.ok_or_else(|| {
+        let hint = "write a native policy, and put the log into a trusted root";
+        key.unsupported("keys of logs are ECDSA P-256 or Ed25519 here", hint)
+    })?;
+    let identifier = hex::decode(Digest::sha256(&der).hex()).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default();
+    Ok(json!({
+        "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+        "tlogs": [{
+            "baseUrl": url,
+            "hashAlgorithm": "SHA2_256",
+            "publicKey": {"rawBytes": body, "keyDetails": kind, "validFor": {"start": "1970-01-01T00:00:00Z"}},
+            "logId": {"keyId": identifier},
+        }],
+    }))
+}

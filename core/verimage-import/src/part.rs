@@ -1,0 +1,82 @@
+//! A part of somebody else's policy, with the place where it stands.
+
+use serde_json::Value;
+use verimage_core::{Code, PolicyError};
+
+/// A value of the source and its JSON pointer. A member that is `null` counts as not given.
+#[derive(Clone, Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) value: &'a Value,
+    pub(crate) pointer: String,
+}
+
+impl<'a> Part<'a> {
+    /// The whole document.
+    pub(crate) fn whole(value: &'a Value) -> Self {
+        Self { value, pointer: String::new() }
+    }
+
+    fn below(&self, segment: &str, value: &'a Value) -> Self {
+        Self { value, pointer: format!("{}/{}", self.pointer, segment.replace('~', "~0").replace('/', "~1")) }
+    }
+
+    /// Nothing, if this is a map with no other members than these.
+    pub(crate) fn check_members(&self, known: &[&str]) -> Result<(), PolicyError> {
+        let unknown = self.entries()?.into_iter().find(|(name, _)| !known.contains(name));
+        unknown.map_or(Ok(()), |(name, part)| {
+            let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+            Err(part.invalid(format!("`{name}` is no member of this part of the policy")).with_hint(format!("it has {}", known.join(", "))))
+        })
+    }
+
+    /// The member `name`, if it is given.
+    pub(crate) fn get(&self, name: &str) -> Option<Self> {
+        self.value.get(name).filter(|value| !value.is_null()).map(|value| self.below(name, value))
+    }
+
+    /// The member `name`, if it is given and not an empty list or map.
+    pub(crate) fn get_filled(&self, name: &str) -> Option<Self> {
+        let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(|map| map.is_empty());
+        self.get(name).filter(|part| !is_empty(part.value))
+    }
+
+    /// The member `name`, which must be given.
+    pub(crate) fn need(&self, name: &str) -> Result<Self, PolicyError> {
+        self.get(name).ok_or_else(|| self.invalid(format!("`{name}` is missing")))
+    }
+
+    pub(crate) fn text(&self) -> Result<&'a str, PolicyError> {
+        self.value.as_str().ok_or_else(|| self.invalid("a text is needed here"))
+    }
+
+    pub(crate) fn flag(&self) -> Result<bool, PolicyError> {
+        self.value.as_bool().ok_or_else(|| self.invalid("`true` or `false` is needed here"))
+    }
+
+    pub(crate) fn items(&self) -> Result<Vec<Self>, PolicyError> {
+        let items = self.value.as_array().ok_or_else(|| self.invalid("a list is needed here"))?;
+        Ok(items.iter().enumerate().map(|(index, item)| self.below(&index.to_string(), item)).collect())
+    }
+
+    /// The list under `name` with at least one item.
+    pub(crate) fn filled_list(&self, name: &str) -> Result<Vec<Self>, PolicyError> {
+        let list = self.need(name)?;
+        let items = list.items()?;
+        if items.is_empty() { Err(list.invalid("at least one item is needed here")) } else { Ok(items) }
+    }
+
+    pub(crate) fn entries(&self) -> Result<Vec<(&'a str, Self)>, PolicyError> {
+        let map = self.value.as_object().ok_or_else(|| self.invalid("a map is needed here"))?;
+        Ok(map.iter().map(|(name, value)| (name.as_str(), self.below(name, value))).collect())
+    }
+
+    /// What the source's own tool refuses as well.
+    pub(crate) fn invalid(&self, message: impl Into<String>) -> PolicyError {
+        PolicyError::invalid(self.pointer.as_str(), message)
+    }
+
+    /// What the source's tool understands and the native form cannot say.
+    pub(crate) fn unsupported(&self, message: impl Into<String>, hint: impl Into<String>) -> PolicyError {
+        PolicyError::new(Code::PolicyUnsupportedField, self.pointer.as_str(), message).with_hint(hint)
+    }
+}
