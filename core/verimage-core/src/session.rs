@@ -12,6 +12,7 @@ use crate::platform::Platform;
 use crate::policy::{Mode, Policy, Rule, SubjectRule, Unmatched};
 use crate::reference::ImageRef;
 use crate::report::Failure;
+use crate::schema1;
 use crate::trial::{Asker, Trial};
 use crate::verdict::Verdict;
 use crate::verifier::{Context, Learned};
@@ -337,20 +338,30 @@ fn read_resolution(blobs: &[Blob], expected: Option<&Digest>) -> Resolution {
     let Some(blob) = blobs.first() else {
         return Resolution::Failed(Failure::new(Code::StoreUnavailable, "the answer is not one manifest"));
     };
+    let no_image =
+        |reason: String| Resolution::Failed(Failure::new(Code::StoreUnavailable, format!("what is there is no image: {reason}")));
+    let size = Some(blob.bytes().len() as u64);
+    match schema1::digest(blob.bytes()) {
+        Ok(Some(digest)) if expected.is_none_or(|expected| *expected == digest) => {
+            return Resolution::Known(Resolved { digest, manifest: Some(ManifestKind::Image), size, media_type: None });
+        }
+        Ok(_) => {}
+        Err(reason) => return no_image(reason),
+    }
     if let Some(digest) = expected.filter(|digest| !digest.matches(blob.bytes())) {
         return Resolution::Failed(Failure::new(Code::StoreUnavailable, format!("what is there does not have the digest {digest}")));
     }
     let digest = expected.cloned().unwrap_or_else(|| Digest::sha256(blob.bytes()));
     match Manifest::parse(blob.bytes()) {
         Ok(manifest) => {
-            let (size, media_type) = (Some(blob.bytes().len() as u64), manifest.media_type().map(str::to_owned));
+            let media_type = manifest.media_type().map(str::to_owned);
             let kind = match manifest {
                 Manifest::Image(_) => ManifestKind::Image,
                 Manifest::Index(index) => ManifestKind::Index(index),
             };
             Resolution::Known(Resolved { digest, manifest: Some(kind), size, media_type })
         }
-        Err(reason) => Resolution::Failed(Failure::new(Code::StoreUnavailable, format!("what is there is no image: {reason}"))),
+        Err(reason) => no_image(reason),
     }
 }
 
