@@ -9,7 +9,7 @@ use crate::code::Code;
 use crate::digest::Digest;
 use crate::manifest::{Index, Manifest};
 use crate::platform::Platform;
-use crate::policy::{Mode, Policy, Rule, SubjectRule, Unmatched};
+use crate::policy::{Location, Mode, Policy, Rule, SubjectRule, Unmatched};
 use crate::reference::ImageRef;
 use crate::report::Failure;
 use crate::schema1;
@@ -26,6 +26,7 @@ pub struct Session {
     policy: Policy,
     image: ImageRef,
     platform: Option<Platform>,
+    location: Location,
     selection: Selection,
     resolution: Resolution,
     always_resolve: bool,
@@ -89,11 +90,13 @@ impl Session {
     /// A session over `image`. With a `platform`, rules whose subject is the platform judge its manifest inside an index.
     pub fn new(policy: &Policy, image: ImageRef, platform: Option<Platform>) -> Self {
         let image = image.with_default_tag();
-        let selection = Selection::of(policy, &image);
+        let location = Location::default();
+        let selection = Selection::of(policy, &image, &location);
         Self {
             policy: policy.clone(),
             image,
             platform,
+            location,
             selection,
             resolution: Resolution::Open,
             always_resolve: false,
@@ -112,6 +115,14 @@ impl Session {
     #[must_use]
     pub fn always_resolving(mut self) -> Self {
         self.always_resolve = true;
+        self
+    }
+
+    /// The same over an image that is somewhere else than in the registry that its reference names.
+    #[must_use]
+    pub fn located(mut self, location: Location) -> Self {
+        self.selection = Selection::of(&self.policy, &self.image, &location);
+        self.location = location;
         self
     }
 
@@ -255,7 +266,7 @@ impl Session {
     fn begin_trials(&mut self, context: &Context<'_>) {
         let Resolution::Known(resolved) = &self.resolution else { return };
         if self.image.digest().is_none() {
-            self.selection = Selection::of(&self.policy, &self.image.clone().with_digest(resolved.digest.clone()));
+            self.selection = Selection::of(&self.policy, &self.image.clone().with_digest(resolved.digest.clone()), &self.location);
         }
         let applying = self.applying();
         let named = self.named.as_ref().map_or(&[][..], |named| &named.leaves);
@@ -318,8 +329,8 @@ impl Session {
 }
 
 impl Selection {
-    fn of(policy: &Policy, image: &ImageRef) -> Self {
-        let rules = match policy.select(image) {
+    fn of(policy: &Policy, image: &ImageRef, location: &Location) -> Self {
+        let rules = match policy.select(image, location) {
             Ok(rules) if rules.is_empty() => return Self::Unmatched,
             Ok(rules) => rules,
             Err(tied) => return Self::Ambiguous(format!("the rules {} match equally well", tied.rules.join(", "))),

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, Material};
 use super::attestation::Attestation;
-use super::document::{Apply, CertificateKind, Distinct, PolicyDocument, RuleDocument, Store as StoreDocument};
+use super::document::{Apply, CertificateKind, Dialect, Distinct, PolicyDocument, RuleDocument, Store as StoreDocument};
 use super::{Policy, PolicyError, Requirement, Rule, Scope};
 use crate::code::Code;
 use crate::decision::leaf_count;
@@ -288,8 +288,8 @@ impl<'a> Compiler<'a> {
         }
         Ok(Rule {
             name: rule.name.clone(),
-            images: read_scopes(&rule.images, &format!("{pointer}/images"))?,
-            except: read_scopes(&rule.except, &format!("{pointer}/except"))?,
+            images: read_scopes(&rule.images, rule.dialect, &format!("{pointer}/images"))?,
+            except: read_scopes(&rule.except, rule.dialect, &format!("{pointer}/except"))?,
             apply: rule.apply,
             mode: rule.mode,
             subject: rule.subject,
@@ -459,9 +459,10 @@ fn single_entry(value: &Value) -> Option<(&String, &Value)> {
     entries.next().filter(|_| entries.next().is_none())
 }
 
-fn read_scopes(patterns: &[String], pointer: &str) -> Result<Vec<Scope>, PolicyError> {
-    let read =
-        |(index, text): (usize, &String)| Scope::parse(text).map_err(|message| PolicyError::invalid(format!("{pointer}/{index}"), message));
+fn read_scopes(patterns: &[String], dialect: Dialect, pointer: &str) -> Result<Vec<Scope>, PolicyError> {
+    let read = |(index, text): (usize, &String)| {
+        Scope::parse_as(text, dialect).map_err(|message| PolicyError::invalid(format!("{pointer}/{index}"), message))
+    };
     patterns.iter().enumerate().map(read).collect()
 }
 

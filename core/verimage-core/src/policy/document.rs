@@ -216,6 +216,9 @@ pub enum Store {
 pub struct RuleDocument {
     /// The name, as verdicts print it; unique.
     pub name: String,
+    /// The language of `images` and `except`.
+    #[serde(default, skip_serializing_if = "Dialect::is_native")]
+    pub dialect: Dialect,
     /// Which images the rule is for; at least one pattern.
     pub images: Vec<String>,
     /// Which of them it is not for.
@@ -242,6 +245,25 @@ pub struct RuleDocument {
     /// What must have been attested about the image, each of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attestations: Option<Vec<AttestationDocument>>,
+}
+
+/// The language of a rule's scopes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Dialect {
+    /// Patterns `host/path[:tag][@digest]`.
+    #[default]
+    Native,
+    /// Those of containers `policy.json`, behind their transport: `docker:registry.example/team`, `docker:*.example.com`,
+    /// `oci:/srv/images`, `docker:` for all of a transport, and `**` for everything. For policies that were imported.
+    Containers,
+}
+
+impl Dialect {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_native(&self) -> bool {
+        *self == Self::Native
+    }
 }
 
 /// One attestation that a rule demands.

@@ -21,9 +21,9 @@ pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoo
 pub use attestation::Attestation;
 pub use compile::{Backend, Compiler, Definitions, LeafContext, Store, read_config};
 pub use condition::Condition;
-pub use document::{Apply, CertificateKind, Distinct, Mode, PolicyDocument, Statements, SubjectRule, Unmatched};
+pub use document::{Apply, CertificateKind, Dialect, Distinct, Mode, PolicyDocument, Statements, SubjectRule, Unmatched};
 pub use pattern::Pattern;
-pub use scope::{Scope, Specificity};
+pub use scope::{Location, Scope, Specificity};
 pub use signed_identity::{RemapIdentityDocument, SignedIdentity, SignedIdentityDocument};
 
 /// A policy that is ready to judge: names resolved, patterns read, verifiers built. Cloning is cheap.
@@ -72,11 +72,11 @@ impl Policy {
     ///
     /// # Errors
     /// The names of the rules that match equally well.
-    pub fn select(&self, image: &ImageRef) -> Result<Vec<&Rule>, Ambiguous> {
+    pub fn select(&self, image: &ImageRef, location: &Location) -> Result<Vec<&Rule>, Ambiguous> {
         let mut applying: Vec<&Rule> = Vec::new();
         let mut best: Option<(Specificity, Vec<&Rule>)> = None;
         for rule in self.rules.iter() {
-            let Some(specificity) = rule.matches(image) else { continue };
+            let Some(specificity) = rule.matches(image, location) else { continue };
             if rule.apply == Apply::Always {
                 applying.push(rule);
                 continue;
@@ -148,11 +148,11 @@ impl Rule {
     }
 
     /// How narrowly the rule matches, if it does.
-    pub fn matches(&self, image: &ImageRef) -> Option<Specificity> {
-        if self.except.iter().any(|scope| scope.matches(image)) {
+    pub fn matches(&self, image: &ImageRef, location: &Location) -> Option<Specificity> {
+        if self.except.iter().any(|scope| scope.matches(image, location)) {
             return None;
         }
-        self.images.iter().filter(|scope| scope.matches(image)).map(Scope::specificity).max()
+        self.images.iter().filter(|scope| scope.matches(image, location)).map(Scope::specificity).max()
     }
 }
 
