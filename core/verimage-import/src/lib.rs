@@ -1,9 +1,11 @@
 #![doc = include_str!("../docs.md")]
 
+mod containers;
 mod detect;
 mod document;
 mod imported;
 
+pub use containers::import as import_containers;
 pub use detect::PolicyFormat;
 pub use document::{Document, MAX_POLICY_BYTES};
 pub use imported::Imported;

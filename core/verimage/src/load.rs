@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use verimage_core::policy::{Anchor, AnchorRoot, Backend, Compiler, PolicyDocument, read_config};
 use verimage_core::{Code, Policy, PolicyError};
 use verimage_crypto::CryptoSet;
-use verimage_import::{Document, Imported, MAX_POLICY_BYTES, PolicyFormat};
+use verimage_import::{Document, Imported, MAX_POLICY_BYTES, PolicyFormat, import_containers};
 
 use crate::keys::{KeyReference, KeyResolver, KeyResolvers, Resolved};
 use crate::material::{self, FolderMaterial, MaterialSource};
@@ -217,12 +217,12 @@ fn located(document: &Document, mut error: PolicyError) -> PolicyError {
 }
 
 /// The document as a native policy.
-#[cfg_attr(not(feature = "notation"), allow(unused_variables))]
 fn import(document: &Document, text: &str) -> Result<Imported, PolicyError> {
     match PolicyFormat::detect(document.value()) {
         Some(PolicyFormat::Native) => native(document).map(Imported::from),
         #[cfg(feature = "notation")]
         Some(PolicyFormat::Notation) => verimage_notation::import(text),
+        Some(PolicyFormat::Containers) => import_containers(text),
         Some(other) => {
             let message = format!("this is a {other}, which this version of verimage cannot load");
             Err(PolicyError::new(Code::PolicyUnsupportedField, "", message)
@@ -251,11 +251,9 @@ fn public_good(folder: &TrustFolder) -> Result<Anchor, String> {
 fn refuse_planned_fields(value: &Value) -> Result<(), PolicyError> {
     let rules = value.get("rules").and_then(Value::as_array);
     for (index, rule) in rules.into_iter().flatten().enumerate() {
-        for field in ["dialect", "pin"] {
-            if rule.get(field).is_some() {
-                let message = format!("`{field}` is not supported by this version of verimage");
-                return Err(PolicyError::new(Code::PolicyUnsupportedField, format!("/rules/{index}/{field}"), message));
-            }
+        if rule.get("pin").is_some() {
+            let message = "`pin` is not supported by this version of verimage";
+            return Err(PolicyError::new(Code::PolicyUnsupportedField, format!("/rules/{index}/pin"), message));
         }
     }
     Ok(())
