@@ -12,15 +12,15 @@ pub(crate) fn parse(case: &Case) -> Result<Answer, String> {
     let format = Document::parse(&text).ok().and_then(|document| PolicyFormat::detect(document.value()));
     let asked = case.params.get("policy_kind").and_then(Value::as_str).unwrap_or("native");
     let known = match format {
-        Some(format) => matches!(format, PolicyFormat::Native | PolicyFormat::Notation),
-        None => matches!(asked, "native" | "verimage") || asked.contains("trustpolicy"),
+        Some(format) => matches!(format, PolicyFormat::Native | PolicyFormat::Notation | PolicyFormat::Containers),
+        None => matches!(asked, "native" | "verimage") || asked.contains("trustpolicy") || asked.contains("policy.json"),
     };
     if !known {
         return Ok(Answer::unsupported(format!("policies of the kind {asked}")));
     }
     Ok(match format {
-        // Its trust stores are elsewhere.
-        Some(PolicyFormat::Notation) => answer(PolicyLoader::new().convert(&text)),
+        // Its trust stores and keys are elsewhere.
+        Some(PolicyFormat::Notation | PolicyFormat::Containers) => answer(PolicyLoader::new().convert(&text)),
         _ => answer(PolicyLoader::new().load(&file)),
     })
 }
