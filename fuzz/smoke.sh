@@ -19,7 +19,7 @@ if [ ! -x "$root/bin/cargo-fuzz" ]; then
 fi
 export PATH="$root/bin:$PATH" RUSTC_BOOTSTRAP=1
 cargo fuzz build --fuzz-dir . --features libfuzzer >/dev/null
-for target in bundle certificate manifest notation-envelope notation-policy notation-revocation notary-collection notary-metadata payload policy reference session timestamp trusted-root; do
+for target in bundle certificate containers-policy manifest notation-envelope notation-policy notation-revocation notary-collection notary-metadata payload policy reference session simple-signing timestamp trusted-root; do
     found=$(mktemp -d)
     echo "fuzz $target, $runs runs"
     cargo fuzz run --fuzz-dir . --features libfuzzer "$target" "$found" "seeds/$target" -- \

@@ -3,11 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod notary;
+mod simple_signing;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use notary::{notary_collection, notary_metadata};
+pub use simple_signing::{containers_policy, simple_signing};
 
 use notation_rs::TrustedIdentity;
 use notation_rs::envelope::{Envelope, Format, PssSalt};
@@ -203,9 +205,10 @@ mod tests {
 
     #[test]
     fn seeds_pass() {
-        let targets: [(&str, fn(&[u8])); 14] = [
+        let targets: [(&str, fn(&[u8])); 16] = [
             ("bundle", bundle),
             ("certificate", certificate),
+            ("containers-policy", containers_policy),
             ("manifest", manifest),
             ("notation-envelope", notation_envelope),
             ("notation-policy", notation_policy),
@@ -216,6 +219,7 @@ mod tests {
             ("policy", policy),
             ("reference", reference),
             ("session", session),
+            ("simple-signing", simple_signing),
             ("timestamp", timestamp),
             ("trusted-root", trusted_root),
         ];

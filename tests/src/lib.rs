@@ -126,6 +126,7 @@ impl Runner {
             "merkle-inclusion" | "merkle-consistency" => transparency::merkle(case),
             "simple-signing" => simple_signing::image(case),
             "openpgp-verify" => simple_signing::message(case),
+            "policy-json-image" => simple_signing::policy_json(case),
             "rfc3161-token" => timestamp::token(case),
             "tuf-client" => tuf::client(case),
             "tuf-metadata-signature" => tuf::metadata_signature(case),

@@ -11,14 +11,16 @@ use verimage::{Digest, ImageRef};
 pub struct MemoryStore {
     /// What tags name.
     pub tags: HashMap<String, Vec<u8>>,
+    /// What every other tag names.
+    pub any_tag: Option<Vec<u8>>,
     /// Manifests by their digests.
     pub manifests: HashMap<String, Vec<u8>>,
     /// Blobs by their digests.
     pub blobs: HashMap<String, Vec<u8>>,
     /// The descriptors of what refers to a digest.
     pub referrers: HashMap<String, Vec<Value>>,
-    /// GPG signatures of a digest, in the order of their files.
-    pub signatures: HashMap<String, Vec<Vec<u8>>>,
+    /// GPG signatures of a digest, by the numbers of their files.
+    pub signatures: HashMap<(String, u32), Vec<u8>>,
 }
 
 impl MemoryStore {
@@ -41,10 +43,6 @@ impl MemoryStore {
         self.manifests.insert(digest(&manifest), manifest);
     }
 
-    fn signature(&self, digest: &Digest, index: u32) -> Option<Vec<u8>> {
-        self.signatures.get(&digest.to_string())?.get(usize::try_from(index).ok()?.checked_sub(1)?).cloned()
-    }
-
     fn page(&self, subject: &Digest) -> Vec<u8> {
         let entries = self.referrers.get(&subject.to_string()).cloned().unwrap_or_default();
         json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries}).to_string().into_bytes()
@@ -65,12 +63,15 @@ pub fn descriptor(media_type: &str, content: &[u8]) -> Value {
 impl SignatureStore for MemoryStore {
     async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
         let bytes = match &want.what {
-            What::Resolve => image.tag().and_then(|tag| self.tags.get(tag.as_str())).cloned(),
+            What::Resolve => match (image.digest(), image.tag()) {
+                (Some(digest), _) => self.manifests.get(&digest.to_string()).cloned(),
+                (None, tag) => tag.and_then(|tag| self.tags.get(tag.as_str())).or(self.any_tag.as_ref()).cloned(),
+            },
             What::ManifestByTag(tag) => self.tags.get(tag.as_str()).cloned(),
             What::Manifest(digest) => self.manifests.get(&digest.to_string()).cloned(),
             What::Blob(digest) => self.blobs.get(&digest.to_string()).cloned(),
             What::Referrers { subject, .. } => Some(self.page(subject)),
-            What::Lookaside { digest, index } => self.signature(digest, *index),
+            What::Lookaside { digest, index } => self.signatures.get(&(digest.to_string(), *index)).cloned(),
             _ => None,
         };
         bytes.map(|bytes| vec![Blob::new(bytes)]).ok_or_else(|| StoreError::not_found("it is not part of the case"))

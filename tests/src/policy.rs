@@ -16,16 +16,21 @@ pub(crate) fn parse(case: &Case) -> Result<Answer, String> {
     let asked = case.params.get("policy_kind").and_then(Value::as_str).unwrap_or("native");
     let known = match format {
         Some(format) => {
-            matches!(format, PolicyFormat::Native | PolicyFormat::Notation | PolicyFormat::Kyverno | PolicyFormat::KyvernoImageValidating)
+            use PolicyFormat::{Containers, Kyverno, KyvernoImageValidating, Native, Notation};
+            matches!(format, Native | Notation | Kyverno | KyvernoImageValidating | Containers)
         }
-        None => matches!(asked, "native" | "verimage" | "ClusterPolicy" | "Policy") || asked.contains("trustpolicy"),
+        None => {
+            matches!(asked, "native" | "verimage" | "ClusterPolicy" | "Policy")
+                || asked.contains("trustpolicy")
+                || asked.contains("policy.json")
+        }
     };
     if !known {
         return Ok(Answer::unsupported(format!("policies of the kind {asked}")));
     }
     Ok(match format {
-        // Its trust stores are elsewhere.
-        Some(PolicyFormat::Notation) => answer(PolicyLoader::new().convert(&text)),
+        // Its trust stores and keys are elsewhere.
+        Some(PolicyFormat::Notation | PolicyFormat::Containers) => answer(PolicyLoader::new().convert(&text)),
         // So are keys in services.
         Some(PolicyFormat::Kyverno) => answer(PolicyLoader::new().with_key_resolver(Arc::new(SomeKey)).load(&file)),
         _ => answer(PolicyLoader::new().load(&file)),

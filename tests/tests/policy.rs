@@ -51,7 +51,6 @@ fn errors_name_line_column_pointer_and_what_to_do() {
 #[test]
 fn what_is_not_supported_says_so() {
     for foreign in [
-        r#"{"default": [{"type": "reject"}]}"#,
         "apiVersion: policies.kyverno.io/v1\nkind: ImageValidatingPolicy\n",
         "apiVersion: policy.sigstore.dev/v1beta1\nkind: ClusterImagePolicy\n",
     ] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use schemars::schema_for;
 use serde_json::Value;
-use verimage_core::policy::{Anchor, Backend, CertificateKind, LeafContext, PolicyError, Store, read_config};
+use verimage_core::policy::{Anchor, Backend, CertificateKind, LeafContext, PolicyError, SignedIdentity, Store, read_config};
 use verimage_core::{Code, Place, Verifier};
 use verimage_crypto::x509::Certificate;
 use verimage_crypto::{CryptoSet, KeyError, PublicKey};
@@ -15,7 +15,7 @@ use crate::config::{
     CertificateConfig, CertificateIdentity, CosignConfig, ExtendedKeyUsage, Format, KeylessConfig, LogsConfig, Reference, Sct,
     TimestampRule, Transparency, algorithms,
 };
-use crate::expectation::{Expectation, LogDemand};
+use crate::expectation::{Expectation, LogDemand, ReferenceRule};
 use crate::identity::{self, IssuerRule};
 use crate::times::TimestampDemand;
 use crate::trust::{Chain, Trust};
@@ -87,8 +87,20 @@ impl Leaf<'_> {
             timestamps: self.timestamps(stamping.as_deref())?,
             log: self.log(root.as_deref())?,
             authority,
-            reference: self.config.reference,
+            reference: self.reference()?,
             annotations: self.config.annotations.clone(),
+        })
+    }
+
+    fn reference(&self) -> Result<ReferenceRule, PolicyError> {
+        Ok(match &self.config.reference {
+            Reference::Off => ReferenceRule::Off,
+            Reference::Repository => ReferenceRule::Repository,
+            Reference::Exact => ReferenceRule::Exact,
+            Reference::Signed(document) => {
+                let identity = SignedIdentity::new(document);
+                ReferenceRule::Signed(identity.map_err(|(field, message)| self.context.invalid(&format!("/reference{field}"), message))?)
+            }
         })
     }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use verimage_core::policy::SignedIdentityDocument;
 use verimage_core::policy::document::KeyHash;
 use verimage_crypto::{Algorithm, EcdsaEncoding, HashAlgorithm, KeyKind};
 
@@ -269,7 +270,7 @@ where
 }
 
 /// Whether the payload's `docker-reference` must fit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Reference {
     /// It may be anything, as for cosign.
@@ -279,6 +280,9 @@ pub enum Reference {
     Repository,
     /// It names the same repository, and the same tag or digest.
     Exact,
+    /// It fits by a rule of containers `policy.json`, written as in the leaf `simpleSigning`.
+    #[serde(untagged)]
+    Signed(SignedIdentityDocument),
 }
 
 /// The forms of signature.

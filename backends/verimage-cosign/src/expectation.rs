@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use verimage_core::policy::SignedIdentity;
 use verimage_core::{Code, Digest, Evidence, Failure, Signer, Timestamp, VerifiedTime};
 use verimage_crypto::x509::Certificate;
 use verimage_crypto::{Algorithm, CryptoSet, HashAlgorithm, MessageDigest, VerifyingKey};
 
 use crate::authority::{Authority, Hints};
-use crate::config::{Reference, algorithms};
+use crate::config::algorithms;
 use crate::evidence::Material;
 use crate::failure::{malformed, too_few_logs};
 use crate::log::body::{Binding, HashOf, Signed as LoggedContent, Verifier};
@@ -23,8 +24,17 @@ pub(crate) struct Expectation {
     /// The transparency logs, if one must have the signature.
     pub(crate) log: Option<LogDemand>,
     pub(crate) timestamps: TimestampDemand,
-    pub(crate) reference: Reference,
+    pub(crate) reference: ReferenceRule,
     pub(crate) annotations: BTreeMap<String, String>,
+}
+
+/// Whether the payload's `docker-reference` must fit.
+#[derive(Debug)]
+pub(crate) enum ReferenceRule {
+    Off,
+    Repository,
+    Exact,
+    Signed(SignedIdentity),
 }
 
 /// How many different logs must have the signature.

@@ -6,11 +6,10 @@ use serde_json::Value;
 use verimage_core::{Code, Digest, Evidence, Failure, ImageRef, Subject, Timestamp};
 
 use crate::bundle::{Bundle, Content, SIGN_PREDICATE};
-use crate::config::Reference;
 use crate::dsse::{Envelope, Statement};
 use crate::envelope::Payload;
 use crate::evidence::Material;
-use crate::expectation::{Expectation, Message, Signed};
+use crate::expectation::{Expectation, Message, ReferenceRule, Signed};
 use crate::failure::malformed;
 
 /// A statement whose signature holds.
@@ -51,7 +50,7 @@ impl Expectation {
         }
         let annotations = statement.subject(subject.digest()).map(|named| named.annotations.clone()).unwrap_or_default();
         self.check_annotations(&annotations)?;
-        if self.reference != Reference::Off {
+        if !matches!(self.reference, ReferenceRule::Off) {
             return Err(Failure::new(Code::ReferenceMismatch, "a bundle names no reference, only a digest"));
         }
         Ok(with_annotations(evidence, &annotations))
@@ -112,10 +111,11 @@ impl Expectation {
         let image = subject.reference();
         let signed = ImageRef::parse(&payload.docker_reference);
         let same_name = signed.as_ref().is_ok_and(|signed| signed.repository() == image.repository());
-        let fits = match self.reference {
-            Reference::Off => true,
-            Reference::Repository => same_name,
-            Reference::Exact => same_name && signed.is_ok_and(|signed| names_the_same(&signed, subject)),
+        let fits = match &self.reference {
+            ReferenceRule::Off => true,
+            ReferenceRule::Repository => same_name,
+            ReferenceRule::Exact => same_name && signed.is_ok_and(|signed| names_the_same(&signed, subject)),
+            ReferenceRule::Signed(identity) => identity.matches(image, &payload.docker_reference),
         };
         let detail = || format!("the signature is for `{}`, not `{image}`", payload.docker_reference.escape_debug());
         if fits { Ok(()) } else { Err(Failure::new(Code::ReferenceMismatch, detail())) }

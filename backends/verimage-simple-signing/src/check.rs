@@ -96,6 +96,7 @@ impl Judge<'_> {
         match (&listing.end, listing.found.as_slice()) {
             (Some(End::Files), files) => self.files(files),
             (Some(End::Extension), [list, ..]) => self.extension(list),
+            (Some(End::Unreadable(reason)), [.., last]) => vec![report(last, 0, Err(failure::malformed(reason)))],
             (Some(End::TooMany(most)), [.., last]) => {
                 let detail = format!("the lookaside holds more than {most} signatures of the image");
                 vec![report(last, 0, Err(Failure::new(Code::LimitExceeded, detail)))]
@@ -104,18 +105,12 @@ impl Judge<'_> {
         }
     }
 
-    /// The files of a lookaside. One that is of no known form makes the list unreadable, as for container tools: nobody but
-    /// signers writes there.
+    /// The files of a lookaside; those of other schemes are theirs.
     fn files(&self, files: &[Found]) -> Vec<SignatureReport> {
-        let mut messages = Vec::new();
-        for file in files {
-            match Form::of(&file.bytes) {
-                Ok(Form::SimpleSigning(message)) => messages.push((file, 0, message)),
-                Ok(Form::Foreign) => {}
-                Err(reason) => return vec![report(file, 0, Err(failure::malformed(reason)))],
-            }
-        }
-        self.messages(messages)
+        self.messages(files.iter().filter_map(|file| match Form::of(&file.bytes) {
+            Ok(Form::SimpleSigning(message)) => Some((file, 0, message)),
+            _ => None,
+        }))
     }
 
     fn extension(&self, list: &Found) -> Vec<SignatureReport> {

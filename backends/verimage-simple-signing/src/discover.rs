@@ -4,6 +4,8 @@ use bytes::Bytes;
 use verimage_core::policy::Store;
 use verimage_core::{Answer, Digest, Limits, Place, StoreErrorKind, Want, What};
 
+use crate::envelope::Form;
+
 /// The largest signature, and the largest list of an extension, in bytes.
 const MAX_ANSWER_BYTES: u64 = 4 << 20;
 /// How many signatures a lookaside may hold for one image. One more is asked for, to know that this is all.
@@ -39,6 +41,8 @@ pub(crate) enum End {
     Extension,
     /// With more files than are read.
     TooMany(u32),
+    /// With a file of no known form, which makes the list unreadable, as for container tools: nobody but signers writes there.
+    Unreadable(String),
     /// A place could not say what it has; what it said before is no list.
     Failed,
 }
@@ -92,12 +96,15 @@ impl Listing {
             Err(_) => None,
         };
         let Some(bytes) = bytes else { return self.end = Some(End::Failed) };
-        self.found.push(Found { source: answer.want.clone(), bytes });
         match self.next {
             Next::Extension => self.end = Some(End::Extension),
             Next::File(index) if index > self.most_files => self.end = Some(End::TooMany(self.most_files)),
-            Next::File(index) => self.next = Next::File(index.saturating_add(1)),
+            Next::File(index) => match Form::of(&bytes) {
+                Ok(_) => self.next = Next::File(index.saturating_add(1)),
+                Err(reason) => self.end = Some(End::Unreadable(reason)),
+            },
         }
+        self.found.push(Found { source: answer.want.clone(), bytes });
     }
 
     fn hear_absence(&mut self) {
@@ -133,7 +140,7 @@ mod tests {
 
     fn files(count: u32) -> impl Fn(&What) -> Result<Vec<Blob>, StoreError> {
         move |what| match what {
-            What::Lookaside { index, .. } if *index <= count => Ok(vec![Blob::new("x")]),
+            What::Lookaside { index, .. } if *index <= count => Ok(vec![Blob::new(vec![0xa3])]),
             _ => Err(StoreError::not_found("404")),
         }
     }
@@ -162,11 +169,18 @@ mod tests {
     #[test]
     fn only_absence_ends_a_list() {
         let broken = |what: &What| match what {
-            What::Lookaside { index: 1, .. } => Ok(vec![Blob::new("x")]),
+            What::Lookaside { index: 1, .. } => Ok(vec![Blob::new(vec![0xa3])]),
             _ => Err(StoreError::new(StoreErrorKind::Unauthorized, "403")),
         };
         assert_eq!(ask(&lookaside(), broken).1, End::Failed);
         assert_eq!(ask(&lookaside(), |_| Ok(Vec::new())).1, End::Failed);
+    }
+
+    #[test]
+    fn a_file_of_no_known_form_ends_a_list() {
+        let (asked, end, _) = ask(&lookaside(), |_| Ok(vec![Blob::new("<html>")]));
+        assert_eq!(asked.len(), 1);
+        assert!(matches!(end, End::Unreadable(reason) if reason.contains("0x3c")));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use schemars::schema_for;
 use serde::Serialize;
 use verimage::core::policy::document::PublicKeyDocument;
-use verimage::core::policy::{Apply, ImagePattern, Requirement, Rule};
+use verimage::core::policy::{Apply, Location, Requirement, Rule, Scope};
 use verimage::core::{Context, Step, Subject, Timestamp, Verifier};
 use verimage::{Digest, ImageRef, Limits, Policy, PolicyLoader, Verdict};
 
@@ -96,7 +96,7 @@ fn summary(rule: &Rule) -> RuleSummary {
     warnings.dedup();
     RuleSummary {
         name: rule.name().to_owned(),
-        images: rule.images().iter().map(ImagePattern::to_string).collect(),
+        images: rule.images().iter().map(Scope::to_string).collect(),
         apply: rule.apply(),
         mode: rule.mode(),
         requires: render::requirement(rule.require()),
@@ -175,8 +175,8 @@ pub(crate) async fn explain(image: ImageRef, choice: &PolicyChoice, format: Form
 }
 
 fn rule_fate(rule: &Rule, policy: &Policy, image: &ImageRef) -> RuleFate {
-    let matching = rule.images().iter().filter(|scope| scope.matches(image));
-    let pattern = matching.max_by_key(|scope| scope.specificity()).map(ImagePattern::to_string);
+    let matching = rule.images().iter().filter(|scope| scope.matches(image, &Location::Registry));
+    let pattern = matching.max_by_key(|scope| scope.specificity()).map(Scope::to_string);
     RuleFate {
         name: rule.name().to_owned(),
         fate: fate(rule, pattern.is_some(), policy, image),
@@ -187,7 +187,7 @@ fn rule_fate(rule: &Rule, policy: &Policy, image: &ImageRef) -> RuleFate {
 }
 
 fn fate(rule: &Rule, pattern_matches: bool, policy: &Policy, image: &ImageRef) -> Fate {
-    match (rule.matches(image), rule.apply(), policy.select(image)) {
+    match (rule.matches(image, &Location::Registry), rule.apply(), policy.select(image, &Location::Registry)) {
         (None, _, _) if pattern_matches => Fate::Excepted,
         (None, _, _) => Fate::NoMatch,
         (Some(_), Apply::Always, _) => Fate::Always,
@@ -205,7 +205,7 @@ fn asks(policy: &Policy, image: &ImageRef) -> Vec<String> {
         asks.push(format!("the digest of {image}"));
     }
     let subject = Subject::new(image.clone(), image.digest().unwrap_or(&unknown).clone());
-    for rule in policy.select(image).unwrap_or_default() {
+    for rule in policy.select(image, &Location::Registry).unwrap_or_default() {
         first_questions(rule.require(), &subject, &mut asks);
     }
     asks.into_iter().map(|ask| ask.replace(&unknown.hex(), "<hex>")).collect()

@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::decision::Decision;
 use crate::digest::Digest;
 use crate::leaf::Leaf;
-use crate::policy::{ImagePattern, Mode, Policy, Requirement, Rule, Unmatched};
+use crate::policy::{Location, Mode, Policy, Requirement, Rule, Unmatched};
 use crate::reference::ImageRef;
 use crate::report::{Failure, SignatureReport};
 use crate::session::{ManifestKind, Resolution, Selection};
@@ -211,7 +211,7 @@ fn rule_verdict(judged: &Judged<'_>) -> Option<RuleVerdict> {
 
 fn warnings(image: &ImageRef, selection: &Selection, policy: &Policy, applying: &[&Rule], leaves: &[&Leaf]) -> Vec<String> {
     let mut words = BTreeSet::new();
-    let by_tag = |rule: &&Rule| rule.images.iter().filter_map(ImagePattern::native).any(|scope| scope.has_tag() && scope.matches(image));
+    let by_tag = |rule: &&Rule| rule.images.iter().any(|scope| scope.has_tag() && scope.matches(image, &Location::Registry));
     if image.tag().is_some() && image.digest().is_some() && applying.iter().any(by_tag) {
         words.insert("tag-not-checked");
     }

@@ -13,6 +13,7 @@ mod platform;
 pub mod policy;
 mod reference;
 mod report;
+mod schema1;
 mod session;
 mod transcript;
 mod trial;

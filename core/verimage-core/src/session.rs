@@ -9,9 +9,10 @@ use crate::code::Code;
 use crate::digest::Digest;
 use crate::manifest::{Index, Manifest};
 use crate::platform::Platform;
-use crate::policy::{Mode, Policy, Rule, SubjectRule, Unmatched};
+use crate::policy::{Location, Mode, Policy, Rule, SubjectRule, Unmatched};
 use crate::reference::ImageRef;
 use crate::report::Failure;
+use crate::schema1;
 use crate::trial::{Asker, Trial};
 use crate::verdict::Verdict;
 use crate::verifier::{Context, Learned};
@@ -25,6 +26,7 @@ pub struct Session {
     policy: Policy,
     image: ImageRef,
     platform: Option<Platform>,
+    location: Location,
     selection: Selection,
     resolution: Resolution,
     always_resolve: bool,
@@ -88,11 +90,13 @@ impl Session {
     /// A session over `image`. With a `platform`, rules whose subject is the platform judge its manifest inside an index.
     pub fn new(policy: &Policy, image: ImageRef, platform: Option<Platform>) -> Self {
         let image = image.with_default_tag();
-        let selection = Selection::of(policy, &image, &image);
+        let location = Location::default();
+        let selection = Selection::of(policy, &image, &image, &location);
         Self {
             policy: policy.clone(),
             image,
             platform,
+            location,
             selection,
             resolution: Resolution::Open,
             always_resolve: false,
@@ -111,6 +115,14 @@ impl Session {
     #[must_use]
     pub fn always_resolving(mut self) -> Self {
         self.always_resolve = true;
+        self
+    }
+
+    /// The same over an image that is somewhere else than in the registry that its reference names.
+    #[must_use]
+    pub fn located(mut self, location: Location) -> Self {
+        self.selection = Selection::of(&self.policy, &self.image, &self.image, &location);
+        self.location = location;
         self
     }
 
@@ -251,7 +263,8 @@ impl Session {
     fn begin_trials(&mut self, context: &Context<'_>) {
         let Resolution::Known(resolved) = &self.resolution else { return };
         if self.image.digest().is_none() {
-            self.selection = Selection::of(&self.policy, &self.image, &self.image.clone().with_digest(resolved.digest.clone()));
+            let known = self.image.clone().with_digest(resolved.digest.clone());
+            self.selection = Selection::of(&self.policy, &self.image, &known, &self.location);
         }
         let applying = self.applying();
         let named = self.named.as_ref().map_or(&[][..], |named| &named.leaves);
@@ -314,8 +327,8 @@ impl Session {
 }
 
 impl Selection {
-    fn of(policy: &Policy, asked: &ImageRef, known: &ImageRef) -> Self {
-        let rules = match policy.select_resolved(asked, known) {
+    fn of(policy: &Policy, asked: &ImageRef, known: &ImageRef, location: &Location) -> Self {
+        let rules = match policy.select_resolved(asked, known, location) {
             Ok(rules) if rules.is_empty() => return Self::Unmatched,
             Ok(rules) => rules,
             Err(tied) => return Self::Ambiguous(format!("the rules {} match equally well", tied.rules.join(", "))),
@@ -334,20 +347,30 @@ fn read_resolution(blobs: &[Blob], expected: Option<&Digest>) -> Resolution {
     let Some(blob) = blobs.first() else {
         return Resolution::Failed(Failure::new(Code::StoreUnavailable, "the answer is not one manifest"));
     };
+    let no_image =
+        |reason: String| Resolution::Failed(Failure::new(Code::StoreUnavailable, format!("what is there is no image: {reason}")));
+    let size = Some(blob.bytes().len() as u64);
+    match schema1::digest(blob.bytes()) {
+        Ok(Some(digest)) if expected.is_none_or(|expected| *expected == digest) => {
+            return Resolution::Known(Resolved { digest, manifest: Some(ManifestKind::Image), size, media_type: None });
+        }
+        Ok(_) => {}
+        Err(reason) => return no_image(reason),
+    }
     if let Some(digest) = expected.filter(|digest| !digest.matches(blob.bytes())) {
         return Resolution::Failed(Failure::new(Code::StoreUnavailable, format!("what is there does not have the digest {digest}")));
     }
     let digest = expected.cloned().unwrap_or_else(|| Digest::sha256(blob.bytes()));
     match Manifest::parse(blob.bytes()) {
         Ok(manifest) => {
-            let (size, media_type) = (Some(blob.bytes().len() as u64), manifest.media_type().map(str::to_owned));
+            let media_type = manifest.media_type().map(str::to_owned);
             let kind = match manifest {
                 Manifest::Image(_) => ManifestKind::Image,
                 Manifest::Index(index) => ManifestKind::Index(index),
             };
             Resolution::Known(Resolved { digest, manifest: Some(kind), size, media_type })
         }
-        Err(reason) => Resolution::Failed(Failure::new(Code::StoreUnavailable, format!("what is there is no image: {reason}"))),
+        Err(reason) => no_image(reason),
     }
 }
 

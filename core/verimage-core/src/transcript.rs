@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::json;
 use crate::limits::Limits;
+use crate::policy::Location;
 use crate::reference::ImageRef;
 use crate::verifier::SignatureStore;
 use crate::want::{Answer, Blob, StoreError, Want, What};
@@ -27,6 +28,8 @@ const MAX_TRANSCRIPT_BYTES: usize = 96 << 20;
 pub struct Transcript {
     version: u32,
     image: String,
+    #[serde(default, skip_serializing_if = "is_in_registry")]
+    location: Location,
     at: String,
     limits: Limits,
     answers: Vec<Recorded>,
@@ -43,6 +46,10 @@ struct Recorded {
     blobs: Vec<Digest>,
 }
 
+fn is_in_registry(location: &Location) -> bool {
+    *location == Location::Registry
+}
+
 impl Transcript {
     /// The transcript of a verification of `image` at the RFC 3339 time `at`. Blobs beyond 64 MiB are left out, and
     /// their answers become errors.
@@ -50,6 +57,7 @@ impl Transcript {
         let mut transcript = Self {
             version: VERSION,
             image: image.to_owned(),
+            location: Location::default(),
             at: at.to_owned(),
             limits: limits.clone(),
             answers: Vec::new(),
@@ -100,6 +108,17 @@ impl Transcript {
     /// The reference that was judged.
     pub fn image(&self) -> &str {
         &self.image
+    }
+
+    /// The same over an image that is somewhere else than in the registry that its reference names.
+    #[must_use]
+    pub fn located(self, location: Location) -> Self {
+        Self { location, ..self }
+    }
+
+    /// Where the image was.
+    pub fn location(&self) -> &Location {
+        &self.location
     }
 
     /// The RFC 3339 time at which was judged.

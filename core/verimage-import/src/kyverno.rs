@@ -8,7 +8,7 @@ mod proof;
 
 use serde_json::{Map, Value, json};
 use verimage_core::PolicyError;
-use verimage_core::policy::{Dialect, ImagePattern};
+use verimage_core::policy::{Dialect, Scope};
 
 use crate::Imported;
 use crate::native::Native;
@@ -297,7 +297,7 @@ fn images<'a>(entry: &Part<'a>) -> Result<Vec<Part<'a>>, PolicyError> {
 fn patterns(parts: &[Part<'_>]) -> Result<Value, PolicyError> {
     let pattern = |part: &Part<'_>| {
         let text = plain(part)?;
-        ImagePattern::parse(Dialect::Kyverno, text).map_err(|message| {
+        Scope::parse_as(text, Dialect::Kyverno).map_err(|message| {
             part.unsupported(message, "a pattern that never matches leaves images unverified; correct it or remove it")
         })?;
         Ok(json!(text))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use verimage_core::policy::Location;
 use verimage_core::{
     Answer, Blob, Code, Context, Failure, ImageRef, Learned, Limits, Platform, Policy, Repository, Session, SignatureStore, StateStore,
     StoreError, Transcript, Verdict, Want, async_trait,
@@ -53,9 +54,11 @@ impl Verimage {
         if request.source.is_layout() {
             session = session.always_resolving();
         }
+        let location = if request.name.is_some() { Location::Registry } else { request.source.location() };
+        session = session.located(location.clone());
         let mut driven = drive(session, &router, &context, self.timeout, self.concurrency).await;
         self.keep(&driven.learned, &mut driven.verdict).await;
-        Ok(Verification { verdict: driven.verdict, answers: driven.answers, limits: self.limits.clone() })
+        Ok(Verification { verdict: driven.verdict, answers: driven.answers, limits: self.limits.clone(), location })
     }
 
     /// Keeps what was learned, also of an image that is not allowed. A first contact that is forgotten again would be the
@@ -89,7 +92,7 @@ impl Verimage {
         let limits = transcript.limits().within(&self.limits);
         let mut context = Context::new(now, &limits);
         context.all_evidence = request.all_evidence;
-        let mut session = Session::new(policy, image, request.platform.clone());
+        let mut session = Session::new(policy, image, request.platform.clone()).located(transcript.location().clone());
         if transcript.is_resolved() {
             session = session.always_resolving();
         }
@@ -176,12 +179,13 @@ pub struct Verification {
     pub verdict: Verdict,
     answers: Vec<Answer>,
     limits: Limits,
+    location: Location,
 }
 
 impl Verification {
     /// Everything that was fetched, as a file that can be judged again.
     pub fn transcript(&self) -> Transcript {
-        Transcript::new(&self.verdict.image, &self.verdict.at, &self.limits, &self.answers)
+        Transcript::new(&self.verdict.image, &self.verdict.at, &self.limits, &self.answers).located(self.location.clone())
     }
 
     /// How many questions were asked.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use verimage_core::policy::{Anchor, AnchorRoot, Backend, Compiler, PolicyDocument, read_config};
 use verimage_core::{Code, Policy, PolicyError};
 use verimage_crypto::CryptoSet;
-use verimage_import::{Document, Imported, MAX_POLICY_BYTES, PolicyFormat};
+use verimage_import::{Document, Imported, MAX_POLICY_BYTES, PolicyFormat, import_containers};
 
 use crate::keys::{KeyReference, KeyResolver, KeyResolvers, Resolved};
 use crate::material::{self, FolderMaterial, MaterialSource};
@@ -217,7 +217,6 @@ fn located(document: &Document, mut error: PolicyError) -> PolicyError {
 }
 
 /// The document as a native policy.
-#[cfg_attr(not(feature = "notation"), allow(unused_variables))]
 fn import(document: &Document, text: &str) -> Result<Imported, PolicyError> {
     match PolicyFormat::detect(document.value()) {
         Some(PolicyFormat::Native) => native(document).map(Imported::from),
@@ -229,6 +228,7 @@ fn import(document: &Document, text: &str) -> Result<Imported, PolicyError> {
             Err(PolicyError::new(Code::PolicyUnsupportedField, "/spec/validations", message)
                 .with_hint("write it as a ClusterPolicy with `verifyImages`, or as a native policy"))
         }
+        Some(PolicyFormat::Containers) => import_containers(text),
         Some(other) => {
             let message = format!("this is a {other}, which this version of verimage cannot load");
             Err(PolicyError::new(Code::PolicyUnsupportedField, "", message)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use verimage_core::policy::Location;
 use verimage_core::{Digest, ImageRef, ReferenceError, SignatureStore};
 use verimage_layout::{LayoutError, LayoutStore, Selector};
 
@@ -96,6 +97,20 @@ impl ImageSource {
     /// Whether the image is a file of this machine.
     pub(crate) fn is_layout(&self) -> bool {
         !matches!(self, Self::Registry(_))
+    }
+
+    /// Where an image is that goes without a name: policies of container tools speak of its path.
+    pub(crate) fn location(&self) -> Location {
+        let (transport, path) = match self {
+            Self::Registry(_) => return Location::Registry,
+            Self::Layout { folder, .. } => ("oci", folder),
+            Self::Archive { file, .. } => ("oci-archive", file),
+            #[cfg(feature = "simple-signing")]
+            Self::Dir(folder) => ("dir", folder),
+        };
+        // One that does not exist cannot be opened either.
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        Location::File { transport: transport.to_owned(), path: path.display().to_string() }
     }
 
     /// Opens what holds the image, if it is a file of this machine.

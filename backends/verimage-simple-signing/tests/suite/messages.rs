@@ -102,3 +102,31 @@ fn the_maker_is_named_by_fingerprint_or_else_by_key_id() {
     other.config.hashed_subpackets.push(Subpacket::regular(SubpacketData::IssuerFingerprint(owner(2).public.fingerprint())).unwrap());
     assert_eq!(outcome(&by(other)), Err(Code::SignatureInvalid));
 }
+
+/// Writes the seeds of the fuzz target: `cargo test -p verimage-simple-signing -- --ignored writes_the_seeds`.
+#[test]
+#[ignore = "writes files"]
+#[allow(clippy::disallowed_methods, reason = "only the tests of the crate write files")]
+fn writes_the_seeds() {
+    use base64::Engine as _;
+    use pgp::composed::KeyType;
+    use pgp::crypto::ecc_curve::ECCCurve;
+    use pgp::types::KeyVersion;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds");
+    let owner = owner_of(&KeyType::ECDSA(ECCCurve::P256), 11, MADE, KeyVersion::V4);
+    let armor = base64::engine::general_purpose::STANDARD.encode(file_of(&owner).0);
+    let armor = format!("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n{armor}\n-----END PGP PUBLIC KEY BLOCK-----\n");
+    let content = payload(&verimage_core::Digest::sha256(b"manifest"), "registry.example/team/app:1.0");
+    let plain = signed_message(&owner, &content);
+    let old_order = [written(2, &signature(&owner, &content)), literal(&content)].concat();
+    std::fs::create_dir_all(folder.join("simple-signing")).unwrap();
+    for (name, bytes) in [
+        ("openpgp.asc", armor.into_bytes()),
+        ("simple-signing/plain", plain.clone()),
+        ("simple-signing/compressed", zipped(&plain)),
+        ("simple-signing/old-order", old_order),
+        ("simple-signing/key", file_of(&owner).0),
+    ] {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+}

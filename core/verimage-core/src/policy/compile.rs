@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, Material};
 use super::attestation::Attestation;
-use super::document::{Apply, CertificateKind, Distinct, PolicyDocument, RuleDocument, Store as StoreDocument};
-use super::{Dialect, ImagePattern, Policy, PolicyError, Requirement, Rule, Scope};
+use super::document::{Apply, CertificateKind, Dialect, Distinct, PolicyDocument, RuleDocument, Store as StoreDocument};
+use super::{Policy, PolicyError, Requirement, Rule, Scope};
 use crate::code::Code;
 use crate::decision::leaf_count;
 use crate::digest::Digest;
@@ -291,8 +291,8 @@ impl<'a> Compiler<'a> {
         }
         Ok(Rule {
             name: rule.name.clone(),
-            images: read_patterns(rule.dialect, &rule.images, &format!("{pointer}/images"))?,
-            except: read_patterns(rule.dialect, &rule.except, &format!("{pointer}/except"))?,
+            images: read_scopes(&rule.images, rule.dialect, &format!("{pointer}/images"))?,
+            except: read_scopes(&rule.except, rule.dialect, &format!("{pointer}/except"))?,
             apply: rule.apply,
             mode: rule.mode,
             subject: rule.subject,
@@ -462,9 +462,9 @@ fn single_entry(value: &Value) -> Option<(&String, &Value)> {
     entries.next().filter(|_| entries.next().is_none())
 }
 
-fn read_patterns(dialect: Dialect, patterns: &[String], pointer: &str) -> Result<Vec<ImagePattern>, PolicyError> {
+fn read_scopes(patterns: &[String], dialect: Dialect, pointer: &str) -> Result<Vec<Scope>, PolicyError> {
     let read = |(index, text): (usize, &String)| {
-        ImagePattern::parse(dialect, text).map_err(|message| PolicyError::invalid(format!("{pointer}/{index}"), message))
+        Scope::parse_as(text, dialect).map_err(|message| PolicyError::invalid(format!("{pointer}/{index}"), message))
     };
     patterns.iter().enumerate().map(read).collect()
 }
@@ -536,7 +536,7 @@ fn check_scopes(rules: &[Rule]) -> Result<(), PolicyError> {
     let covers = Covers::of(rules);
     let mut seen = BTreeSet::new();
     for (index, rule) in rules.iter().enumerate() {
-        for (image, scope) in rule.images.iter().enumerate().filter_map(|(image, pattern)| Some((image, pattern.native()?))) {
+        for (image, scope) in rule.images.iter().enumerate() {
             let pointer = format!("/rules/{index}/images/{image}");
             if rule.apply == Apply::Select && !seen.insert(scope.canonical()) {
                 return Err(PolicyError::invalid(pointer, format!("the pattern `{scope}` stands twice, so neither could win")));
@@ -555,15 +555,14 @@ type Landmark<'a> = (Apply, Option<&'a str>, Option<&'a str>);
 
 /// Patterns without tag and digest, each with the exceptions of its rule.
 struct Covers<'a> {
-    scopes: HashMap<Landmark<'a>, Vec<(&'a Scope, &'a [ImagePattern])>>,
+    scopes: HashMap<Landmark<'a>, Vec<(&'a Scope, &'a [Scope])>>,
 }
 
 impl<'a> Covers<'a> {
     fn of(rules: &'a [Rule]) -> Self {
         let mut scopes: HashMap<_, Vec<_>> = HashMap::new();
         for rule in rules {
-            let native = rule.images.iter().filter_map(ImagePattern::native);
-            for scope in native.filter(|scope| !scope.has_tag() && !scope.has_digest()) {
+            for scope in rule.images.iter().filter(|scope| !scope.has_tag() && !scope.has_digest()) {
                 let (host, segment) = scope.landmark();
                 scopes.entry((rule.apply, host, segment)).or_default().push((scope, rule.except.as_slice()));
             }
@@ -576,9 +575,6 @@ impl<'a> Covers<'a> {
         let (host, segment) = scope.landmark();
         let keys = [(apply, host, segment), (apply, host, None), (apply, None, segment), (apply, None, None)];
         let mut found = keys.iter().filter_map(|key| self.scopes.get(key)).flatten();
-        found.any(|(other, except)| {
-            let mut exceptions = except.iter().filter_map(ImagePattern::native);
-            other.covers_untagged(scope) && !exceptions.any(|exception| exception.may_overlap(scope))
-        })
+        found.any(|(other, except)| other.covers_untagged(scope) && !except.iter().any(|exception| exception.may_overlap(scope)))
     }
 }

@@ -6,8 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use super::dialect::Dialect;
-
 /// A policy file.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -247,6 +245,34 @@ pub struct RuleDocument {
     /// What must have been attested about the image, each of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attestations: Option<Vec<AttestationDocument>>,
+}
+
+/// The language of a rule's scopes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Dialect {
+    /// Patterns `host/path[:tag][@digest]`.
+    #[default]
+    Native,
+    /// Those of containers `policy.json`, behind their transport: `docker:registry.example/team`, `docker:*.example.com`,
+    /// `oci:/srv/images`, `docker:` for all of a transport, and `**` for everything. For policies that were imported.
+    Containers,
+    /// Kyverno's: `*` is any run of characters of `registry/path:tag` or `registry/path@digest`, `?` is any one of them. Such
+    /// a rule applies always, as every rule does there.
+    Kyverno,
+}
+
+impl Dialect {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_native(&self) -> bool {
+        *self == Self::Native
+    }
+
+    /// Why a rule in this dialect cannot take part in this way.
+    pub(super) fn refuses(self, apply: Apply) -> Option<&'static str> {
+        let refused = self == Self::Kyverno && apply == Apply::Select;
+        refused.then_some("in the dialect `kyverno` every rule that matches judges, none is selected: write `apply: always`")
+    }
 }
 
 /// One attestation that a rule demands.

@@ -4,7 +4,6 @@ mod anchor;
 mod attestation;
 mod compile;
 mod condition;
-mod dialect;
 pub mod document;
 mod pattern;
 mod scope;
@@ -22,10 +21,9 @@ pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoo
 pub use attestation::Attestation;
 pub use compile::{Backend, Compiler, Definitions, LeafContext, Store, read_config};
 pub use condition::Condition;
-pub use dialect::{Dialect, ImagePattern, KyvernoPattern};
-pub use document::{Apply, CertificateKind, Distinct, Mode, PolicyDocument, Statements, SubjectRule, Unmatched};
+pub use document::{Apply, CertificateKind, Dialect, Distinct, Mode, PolicyDocument, Statements, SubjectRule, Unmatched};
 pub use pattern::Pattern;
-pub use scope::{Scope, Specificity};
+pub use scope::{Location, Scope, Specificity};
 pub use signed_identity::{RemapIdentityDocument, SignedIdentity, SignedIdentityDocument};
 
 /// A policy that is ready to judge: names resolved, patterns read, verifiers built. Cloning is cheap.
@@ -74,16 +72,16 @@ impl Policy {
     ///
     /// # Errors
     /// The names of the rules that match equally well.
-    pub fn select(&self, image: &ImageRef) -> Result<Vec<&Rule>, Ambiguous> {
-        self.select_resolved(image, image)
+    pub fn select(&self, image: &ImageRef, location: &Location) -> Result<Vec<&Rule>, Ambiguous> {
+        self.select_resolved(image, image, location)
     }
 
     /// The same once the digest is known: `known` is the image that was asked for, with it.
-    pub(crate) fn select_resolved(&self, asked: &ImageRef, known: &ImageRef) -> Result<Vec<&Rule>, Ambiguous> {
+    pub(crate) fn select_resolved(&self, asked: &ImageRef, known: &ImageRef, location: &Location) -> Result<Vec<&Rule>, Ambiguous> {
         let mut applying: Vec<&Rule> = Vec::new();
         let mut best: Option<(Specificity, Vec<&Rule>)> = None;
         for rule in self.rules.iter() {
-            let Some(specificity) = rule.matches_resolved(asked, known) else { continue };
+            let Some(specificity) = rule.matches_resolved(asked, known, location) else { continue };
             if rule.apply == Apply::Always {
                 applying.push(rule);
                 continue;
@@ -103,8 +101,7 @@ impl Policy {
 
     /// Whether a rule could match this image once its digest is known.
     pub(crate) fn has_digest_scope_for(&self, image: &ImageRef) -> bool {
-        let patterns = self.rules.iter().flat_map(|rule| rule.images.iter().chain(&rule.except));
-        patterns.filter_map(ImagePattern::native).any(|scope| scope.matches_but_for_digest(image))
+        self.rules.iter().flat_map(|rule| rule.images.iter().chain(&rule.except)).any(|scope| scope.matches_but_for_digest(image))
     }
 }
 
@@ -119,8 +116,8 @@ pub struct Ambiguous {
 #[derive(Clone, Debug)]
 pub struct Rule {
     pub(crate) name: String,
-    pub(crate) images: Vec<ImagePattern>,
-    pub(crate) except: Vec<ImagePattern>,
+    pub(crate) images: Vec<Scope>,
+    pub(crate) except: Vec<Scope>,
     pub(crate) apply: Apply,
     pub(crate) mode: Mode,
     pub(crate) subject: SubjectRule,
@@ -146,7 +143,7 @@ impl Rule {
     }
 
     /// The patterns of the rule.
-    pub fn images(&self) -> &[ImagePattern] {
+    pub fn images(&self) -> &[Scope] {
         &self.images
     }
 
@@ -156,18 +153,18 @@ impl Rule {
     }
 
     /// How narrowly the rule matches, if it does.
-    pub fn matches(&self, image: &ImageRef) -> Option<Specificity> {
-        self.matches_resolved(image, image)
+    pub fn matches(&self, image: &ImageRef, location: &Location) -> Option<Specificity> {
+        self.matches_resolved(image, image, location)
     }
 
     /// The same once the digest is known. Patterns of other dialects have a digest hide the tag, so one that nobody asked
     /// for must not take the image out of a rule for its tag.
-    fn matches_resolved(&self, asked: &ImageRef, known: &ImageRef) -> Option<Specificity> {
-        let seen_by = |pattern: &ImagePattern| if pattern.as_asked() { asked } else { known };
-        if self.except.iter().any(|pattern| pattern.excepts(seen_by(pattern))) {
+    fn matches_resolved(&self, asked: &ImageRef, known: &ImageRef, location: &Location) -> Option<Specificity> {
+        let seen_by = |scope: &Scope| if scope.as_asked() { asked } else { known };
+        if self.except.iter().any(|scope| scope.excepts(seen_by(scope), location)) {
             return None;
         }
-        self.images.iter().filter(|pattern| pattern.matches(seen_by(pattern))).map(ImagePattern::specificity).max()
+        self.images.iter().filter(|scope| scope.matches(seen_by(scope), location)).map(Scope::specificity).max()
     }
 }
 

@@ -1,112 +1,18 @@
-//! Patterns over images in the language of the tool that they come from.
+//! The patterns of Kyverno (`imageReferences`).
 
-use std::fmt;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use super::document::Apply;
-use super::scope::glob_matches;
-use super::{Scope, Specificity};
+use super::native::glob_matches;
 use crate::reference::{ImageRef, MAX_REFERENCE_LENGTH};
 
-/// The language of the patterns in `images` and `except`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum Dialect {
-    /// Scopes: `registry.example/team/**`.
-    #[default]
-    Native,
-    /// Kyverno's: `*` is any run of characters of `registry/path:tag` or `registry/path@digest`, `?` is any one of them. Such
-    /// a rule applies always, as every rule does there.
-    Kyverno,
-}
-
-impl Dialect {
-    pub(super) fn is_native(&self) -> bool {
-        *self == Self::Native
-    }
-
-    /// Why a rule in this dialect cannot take part in this way.
-    pub(super) fn refuses(self, apply: Apply) -> Option<&'static str> {
-        let refused = self == Self::Kyverno && apply == Apply::Select;
-        refused.then_some("in the dialect `kyverno` every rule that matches judges, none is selected: write `apply: always`")
-    }
-}
-
-/// One pattern of a rule.
+/// A wildcard pattern over a whole reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ImagePattern {
-    /// A scope.
-    Native(Scope),
-    /// A pattern of Kyverno.
-    Kyverno(KyvernoPattern),
-}
+pub(super) struct KyvernoPattern(String);
 
-impl ImagePattern {
+impl KyvernoPattern {
     /// Reads a pattern.
     ///
     /// # Errors
     /// A sentence that says what to write instead.
-    pub fn parse(dialect: Dialect, text: &str) -> Result<Self, String> {
-        match dialect {
-            Dialect::Native => Scope::parse(text).map(Self::Native),
-            Dialect::Kyverno => KyvernoPattern::parse(text).map(Self::Kyverno),
-        }
-    }
-
-    /// Whether the pattern is for the image.
-    pub fn matches(&self, image: &ImageRef) -> bool {
-        match self {
-            Self::Native(scope) => scope.matches(image),
-            Self::Kyverno(pattern) => spellings(image).iter().any(|text| pattern.matches(text)),
-        }
-    }
-
-    /// Whether the pattern takes the image out of a rule.
-    pub(super) fn excepts(&self, image: &ImageRef) -> bool {
-        match self {
-            Self::Native(scope) => scope.matches(image),
-            Self::Kyverno(pattern) => spellings(image).iter().all(|text| pattern.matches(text)),
-        }
-    }
-
-    /// Whether the pattern speaks of the reference as it was asked for, whatever its digest turns out to be.
-    pub(super) fn as_asked(&self) -> bool {
-        matches!(self, Self::Kyverno(_))
-    }
-
-    /// How narrow the pattern is; all the same where the dialect knows no such thing.
-    pub fn specificity(&self) -> Specificity {
-        self.native().map(Scope::specificity).unwrap_or_default()
-    }
-
-    /// The pattern as a scope, if it is one.
-    pub(crate) fn native(&self) -> Option<&Scope> {
-        match self {
-            Self::Native(scope) => Some(scope),
-            Self::Kyverno(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for ImagePattern {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Native(scope) => scope.fmt(formatter),
-            Self::Kyverno(pattern) => formatter.write_str(&pattern.0),
-        }
-    }
-}
-
-/// A wildcard pattern over a whole reference.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KyvernoPattern(String);
-
-impl KyvernoPattern {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.len() > MAX_REFERENCE_LENGTH || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!("a pattern is 1 to {MAX_REFERENCE_LENGTH} printable ASCII characters without spaces"));
         }
@@ -122,8 +28,14 @@ impl KyvernoPattern {
         Ok(Self(text.to_owned()))
     }
 
-    fn matches(&self, text: &str) -> bool {
-        glob_matches(&self.0, text)
+    /// Whether the pattern is for the image.
+    pub(super) fn matches_any_spelling(&self, image: &ImageRef) -> bool {
+        spellings(image).iter().any(|text| glob_matches(&self.0, text))
+    }
+
+    /// Whether the pattern takes the image out of a rule.
+    pub(super) fn matches_every_spelling(&self, image: &ImageRef) -> bool {
+        spellings(image).iter().all(|text| glob_matches(&self.0, text))
     }
 }
 
@@ -146,8 +58,8 @@ mod tests {
 
     const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
-    fn kyverno(pattern: &str) -> ImagePattern {
-        ImagePattern::parse(Dialect::Kyverno, pattern).unwrap()
+    fn kyverno(pattern: &str) -> KyvernoPattern {
+        KyvernoPattern::parse(pattern).unwrap()
     }
 
     fn image(text: &str) -> ImageRef {
@@ -173,7 +85,7 @@ mod tests {
             ("r.example/a:*", "r.example:5000/a:1", false),
             ("R.example/a:*", "r.example/a:1", false),
         ] {
-            assert_eq!(kyverno(pattern).matches(&image(reference)), expected, "{pattern} {reference}");
+            assert_eq!(kyverno(pattern).matches_any_spelling(&image(reference)), expected, "{pattern} {reference}");
         }
     }
 
@@ -190,7 +102,7 @@ mod tests {
             ("docker.io/*", "index.docker.io/bitnami/redis:7", true),
             ("localhost/a:*", "localhost/a:1", true),
         ] {
-            assert_eq!(kyverno(pattern).matches(&image(reference)), expected, "{pattern} {reference}");
+            assert_eq!(kyverno(pattern).matches_any_spelling(&image(reference)), expected, "{pattern} {reference}");
         }
     }
 
@@ -200,10 +112,13 @@ mod tests {
     fn spellings_of_official_images_make_no_gap() {
         for pattern in ["docker.io/nginx:*", "docker.io/library/nginx:*"] {
             let pattern = kyverno(pattern);
-            assert!(pattern.matches(&image("nginx:1")) && pattern.matches(&image("docker.io/library/nginx:1")));
-            assert!(!pattern.excepts(&image("nginx:1")));
+            assert!(pattern.matches_any_spelling(&image("nginx:1")) && pattern.matches_any_spelling(&image("docker.io/library/nginx:1")));
+            assert!(!pattern.matches_every_spelling(&image("nginx:1")));
         }
-        assert!(kyverno("docker.io/*nginx:*").excepts(&image("nginx:1")) && kyverno("r.example/a*").excepts(&image("r.example/a:1")));
+        assert!(
+            kyverno("docker.io/*nginx:*").matches_every_spelling(&image("nginx:1"))
+                && kyverno("r.example/a*").matches_every_spelling(&image("r.example/a:1"))
+        );
     }
 
     #[test]
@@ -218,7 +133,7 @@ mod tests {
             ("", "1 to 4096"),
             ("r.exämple/*", "ASCII"),
         ] {
-            let message = ImagePattern::parse(Dialect::Kyverno, pattern).unwrap_err();
+            let message = KyvernoPattern::parse(pattern).unwrap_err();
             assert!(message.contains(instead), "{pattern}: {message}");
         }
     }
