@@ -244,3 +244,35 @@ fn every_field_of_a_cosign_leaf_counts() {
     let elsewhere = prefixed.replace("tagPrefix: signed-", "repository: registry.example/elsewhere");
     assert_eq!(judge("p256", &elsewhere).code.as_deref(), Some("store-unavailable"));
 }
+
+/// A policy of podman over a real cosign signature: the rule for its name, and which list judges.
+#[test]
+fn sigstore_signed_of_policy_json_is_judged_with_its_identity() {
+    let key = fixtures().join("keys/p256.pub").canonicalize().unwrap();
+    let signed = |identity: serde_json::Value| serde_json::json!({"type": "sigstoreSigned", "keyPath": key, "signedIdentity": identity});
+    let policy = |requirement: serde_json::Value| {
+        let transports = serde_json::json!({"docker": {"registry.example/demo": [requirement]}});
+        serde_json::json!({"default": [{"type": "reject"}], "transports": transports}).to_string()
+    };
+    // The name under which the fixture was signed.
+    let signed_as = "127.0.0.1:40705/demo/p256";
+    let repository = serde_json::json!({"type": "exactRepository", "dockerRepository": signed_as});
+    let verdict = judge("p256", &policy(signed(repository.clone())));
+    assert_eq!(verdict.decision, Decision::Allow, "{}", verdict.message);
+    // Cosign signs no tag, so nothing that compares one can fit.
+    let exact = serde_json::json!({"type": "exactReference", "dockerReference": format!("{signed_as}:v1")});
+    let exact = judge("p256", &policy(signed(exact)));
+    assert_eq!(exact.code.as_deref(), Some(Code::ReferenceMismatch.as_str()));
+    let elsewhere = policy(signed(repository)).replace("registry.example/demo", "registry.example/dem");
+    let elsewhere = judge("p256", &elsewhere);
+    assert_eq!((elsewhere.code.as_deref(), elsewhere.rule.as_deref()), (Some(Code::PolicyRejects.as_str()), Some("default")));
+}
+
+#[test]
+fn errors_in_policy_json_point_at_what_is_written() {
+    let error = error(
+        "{\n  \"default\": [{\"type\": \"reject\"}],\n  \"transports\": {\"docker\": {\"r.example/a\": [\n    {\"type\": \"signedBy\", \"keyType\": \"GPGKeys\", \"keyPath\": \"/absent.gpg\"}]}}\n}",
+    );
+    assert_eq!((error.code, error.pointer.as_str()), (Code::PolicyInvalid, "/transports/docker/r.example~1a/0/keyPath"));
+    assert_eq!(error.location.map(|(line, _)| line), Some(4));
+}
