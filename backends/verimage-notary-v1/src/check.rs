@@ -38,14 +38,14 @@ impl NotaryV1Verifier {
         Self(Arc::new(demand))
     }
 
-    fn check(&self, image: &ImageRef, wanted: Wanted, subject: Option<Subject>) -> Box<dyn Check> {
+    fn check(&self, image: &ImageRef, wanted: Wanted) -> Box<dyn Check> {
         let server = self.0.server.clone().unwrap_or_else(|| discover::server(image));
         let gun = self.0.gun.clone().map_or_else(|| discover::collection(image), Ok);
         let gun = match gun {
             Ok(gun) => gun,
             Err(error) => return Box::new(Refused(Failure::new(Code::PolicyRejects, error.to_string()))),
         };
-        Box::new(NotaryV1Check { demand: self.0.clone(), server, gun, wanted, subject, stage: Stage::Start, is_kept: true, learned: None })
+        Box::new(NotaryV1Check { demand: self.0.clone(), server, gun, wanted, stage: Stage::Start, is_kept: true, learned: None })
     }
 }
 
@@ -60,11 +60,11 @@ impl Verifier for NotaryV1Verifier {
             Some(tag) => Wanted::TagAndDigest { tag: tag.to_string(), digest },
             None => Wanted::Digest(digest),
         };
-        self.check(image, wanted, Some(subject.clone()))
+        self.check(image, wanted)
     }
 
     fn begin_by_name(&self, image: &ImageRef) -> Option<Box<dyn Check>> {
-        image.tag().map(|tag| self.check(image, Wanted::Tag(tag.to_string()), None))
+        image.tag().map(|tag| self.check(image, Wanted::Tag(tag.to_string())))
     }
 }
 
@@ -73,8 +73,6 @@ struct NotaryV1Check {
     server: String,
     gun: Gun,
     wanted: Wanted,
-    /// What is judged; unknown while the digest is what is looked for.
-    subject: Option<Subject>,
     stage: Stage,
     /// Whether anybody keeps what is learned.
     is_kept: bool,
@@ -154,7 +152,7 @@ impl NotaryV1Check {
         self.learned = state.map(|state| Learned::new(&self.server, self.gun.as_str(), state.to_json(), merge));
         match &outcome.result {
             Ok(found) => {
-                let mut evidence = evidence(found, outcome, self.subject.as_ref());
+                let mut evidence = evidence(found, outcome);
                 if let Ok(evidence) = &mut evidence
                     && !self.is_kept
                 {
