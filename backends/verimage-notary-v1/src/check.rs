@@ -38,7 +38,7 @@ impl NotaryV1Verifier {
         Self(Arc::new(demand))
     }
 
-    fn check(&self, image: &ImageRef, wanted: Wanted, subject: Option<Subject>) -> Box<dyn Check> {
+    fn check(&self, image: &ImageRef, wanted: Wanted) -> Box<dyn Check> {
         let server = self.0.server.clone().unwrap_or_else(|| discover::server(image));
         let gun = self.0.gun.clone().map_or_else(|| discover::collection(image), Ok);
         let gun = match gun {
@@ -50,7 +50,6 @@ impl NotaryV1Verifier {
             server,
             gun,
             wanted,
-            subject,
             stage: Stage::Start,
             is_kept: true,
             is_first_use: false,
@@ -70,11 +69,11 @@ impl Verifier for NotaryV1Verifier {
             Some(tag) => Wanted::TagAndDigest { tag: tag.to_string(), digest },
             None => Wanted::Digest(digest),
         };
-        self.check(image, wanted, Some(subject.clone()))
+        self.check(image, wanted)
     }
 
     fn begin_by_name(&self, image: &ImageRef) -> Option<Box<dyn Check>> {
-        image.tag().map(|tag| self.check(image, Wanted::Tag(tag.to_string()), None))
+        image.tag().map(|tag| self.check(image, Wanted::Tag(tag.to_string())))
     }
 }
 
@@ -83,8 +82,6 @@ struct NotaryV1Check {
     server: String,
     gun: Gun,
     wanted: Wanted,
-    /// What is judged; unknown while the digest is what is looked for.
-    subject: Option<Subject>,
     stage: Stage,
     /// Whether anybody keeps what is learned.
     is_kept: bool,
@@ -170,7 +167,7 @@ impl NotaryV1Check {
         self.learned = state.map(learned).map(|learned| if self.is_first_use { learned.as_first_contact() } else { learned });
         match &outcome.result {
             Ok(found) => {
-                let mut evidence = evidence(found, outcome, self.subject.as_ref());
+                let mut evidence = evidence(found, outcome);
                 if let Ok(evidence) = &mut evidence
                     && !self.is_kept
                 {

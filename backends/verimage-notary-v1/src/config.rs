@@ -20,7 +20,8 @@ pub struct NotaryV1Config {
     /// The authority that must have issued the root certificate, as named under `trust`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<String>,
-    /// IDs of root keys as `notary key list` prints them; one of them must have signed the root.
+    /// IDs of root keys with their certificates, as `root.json` lists them in `signed.roles.root.keyids`; one of them must have
+    /// signed the root. The IDs that `notary key list` prints are those of the keys alone, and fit nothing here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key_ids: Vec<String>,
     /// Trust whatever root comes first, and then only what follows from it. Needs a place where it is kept.

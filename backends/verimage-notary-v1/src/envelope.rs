@@ -1,18 +1,15 @@
 //! From what was found in the metadata to evidence.
 
-use verimage_core::{Code, Digest, Evidence, Failure, Signer, Subject};
+use verimage_core::{Code, Digest, Evidence, Failure, Signer};
 use verimage_tuf::{Evidence as Found, Outcome, RoleName, Warning};
 
 /// Evidence that the tag has this digest. The signer is the key that trust begins with, which signed the root: whatever roles
 /// are below it, it chose them.
-pub(crate) fn evidence(found: &Found, outcome: &Outcome, subject: Option<&Subject>) -> Result<Evidence, Failure> {
-    if let Some(size) = subject.and_then(Subject::size).filter(|size| *size != found.length) {
-        let detail = format!("the manifest has {size} bytes, and the tag was signed with {}", found.length);
-        return Err(Failure::new(Code::SubjectMismatch, detail));
-    }
+pub(crate) fn evidence(found: &Found, outcome: &Outcome) -> Result<Evidence, Failure> {
     let root = found.root_keys.first().ok_or_else(|| Failure::new(Code::MetadataInvalid, "no root key is named"))?;
     let names: Vec<String> = found.signed_in.iter().map(RoleName::to_string).collect();
     let mut evidence = Evidence::new(found.digest.clone(), Signer::key(Digest::of_sha256(*root.fingerprint().as_bytes())))
+        .with_size(found.length)
         .with_fact("tag", found.target.clone())
         .with_fact("roles", names.join(", "));
     if let Some(expires) = found.roles.iter().map(|role| role.expires).min() {

@@ -17,6 +17,8 @@ pub(crate) struct Leaf {
     pub(crate) reference: ImageRef,
     /// The digest that is judged; unknown while the leaf itself finds it out.
     pub(crate) digest: Option<Digest>,
+    /// The size of the manifest, if it was looked at.
+    size: Option<u64>,
     /// Everything that was asked, for "where it looked".
     pub(crate) asked: Vec<Want>,
     all_evidence: bool,
@@ -41,6 +43,7 @@ impl Leaf {
             verifier: verifier.clone(),
             reference: subject.reference().clone(),
             digest: Some(subject.digest().clone()),
+            size: subject.size(),
             asked: Vec::new(),
             all_evidence,
             check: Some(verifier.begin(subject)),
@@ -59,6 +62,7 @@ impl Leaf {
             verifier: verifier.clone(),
             reference: image.clone(),
             digest: None,
+            size: None,
             asked: Vec::new(),
             all_evidence: false,
             check: None,
@@ -82,10 +86,11 @@ impl Leaf {
         }
     }
 
-    /// This leaf, which has found its evidence, as one over a subject: evidence for another digest is none.
+    /// This leaf, which has found its evidence, as one over a subject: evidence for another digest or size is none.
     pub(crate) fn over(&self, subject: &Subject) -> Self {
         let mut leaf = Self {
             digest: Some(subject.digest().clone()),
+            size: subject.size(),
             pointer: self.pointer.clone(),
             verifier: self.verifier.clone(),
             reference: self.reference.clone(),
@@ -185,7 +190,7 @@ impl Leaf {
     fn conclude(&mut self, mut reports: Vec<SignatureReport>) {
         self.check = None;
         if let Some(digest) = &self.digest {
-            reports.iter_mut().for_each(|report| bind_subject(report, digest));
+            reports.iter_mut().for_each(|report| bind_subject(report, digest, self.size));
         }
         let failures = || reports.iter().filter_map(|report| report.outcome.as_ref().err()).chain(&self.store_failure);
         let (decision, failure) = if reports.iter().any(|report| report.outcome.is_ok()) {
@@ -206,14 +211,19 @@ impl Leaf {
     }
 }
 
-/// Whoever judged, the evidence must name the digest that was asked about.
-fn bind_subject(report: &mut SignatureReport, digest: &Digest) {
-    if let Ok(evidence) = &report.outcome
-        && evidence.subject != *digest
+/// Whoever judged, the evidence must name the digest that was asked about, and its size where it names one.
+fn bind_subject(report: &mut SignatureReport, digest: &Digest, size: Option<u64>) {
+    let Ok(evidence) = &report.outcome else { return };
+    let mismatch = if evidence.subject != *digest {
+        format!("the signature names {}, not {digest}", evidence.subject)
+    } else if let (Some(size), Some(signed)) = (size, evidence.size)
+        && size != signed
     {
-        let detail = format!("the signature names {}, not {digest}", evidence.subject);
-        report.outcome = Err(Failure::new(Code::SubjectMismatch, detail));
-    }
+        format!("the manifest has {size} bytes, and it was signed with {signed}")
+    } else {
+        return;
+    };
+    report.outcome = Err(Failure::new(Code::SubjectMismatch, mismatch));
 }
 
 /// The failure that was furthest on the way to a pass; of equals the first.

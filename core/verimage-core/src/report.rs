@@ -34,6 +34,8 @@ impl SignatureReport {
 pub struct Evidence {
     /// The digest that the signed bytes name.
     pub subject: Digest,
+    /// The size in bytes that the signed bytes name; evidence for a manifest of another size is none.
+    pub size: Option<u64>,
     /// Who signed.
     pub signer: Signer,
     /// Authenticated times of signing.
@@ -49,7 +51,13 @@ pub struct Evidence {
 impl Evidence {
     /// Evidence that `signer` vouched for `subject`.
     pub fn new(subject: Digest, signer: Signer) -> Self {
-        Self { subject, signer, signed_at: Vec::new(), facts: BTreeMap::new(), trusted: true, warnings: BTreeSet::new() }
+        Self { subject, size: None, signer, signed_at: Vec::new(), facts: BTreeMap::new(), trusted: true, warnings: BTreeSet::new() }
+    }
+
+    /// Of a manifest with this size in bytes.
+    #[must_use]
+    pub fn with_size(self, size: u64) -> Self {
+        Self { size: Some(size), ..self }
     }
 
     /// Adds a fact.

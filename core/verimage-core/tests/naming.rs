@@ -136,6 +136,26 @@ fn rules_that_look_inside_fetch_the_manifest_that_was_signed() {
     assert_eq!(swapped.judge(&policy(rules), TAGGED).decision, Decision::Inconclusive);
 }
 
+/// The leaf found out the digest before anybody saw the manifest; what was signed of its size is compared then.
+#[test]
+fn a_signed_size_is_held_against_the_manifest_that_was_fetched() {
+    let size = manifest().len();
+    for (require_present, signed_size, expected) in
+        [(true, size, Decision::Allow), (true, size + 1, Decision::Deny), (false, size + 1, Decision::Allow)]
+    {
+        let rules = json!([{"name": "rule", "images": ["**/**"], "requirePresent": require_present, "require": named("a")}]);
+        let mut world = signed("a", &manifest(), &format!("alice {signed_size}")).with_manifest(&manifest());
+        let verdict = world.judge(&policy(rules), TAGGED);
+        assert_eq!(verdict.decision, expected, "{require_present} {signed_size}");
+        if expected == Decision::Deny {
+            assert_eq!(code(&verdict), "subject-mismatch");
+        }
+    }
+    let tree = json!({"anyOf": [named("a"), leaf("b")]});
+    let verdict = judge(&mut signed("a", &manifest(), &format!("alice {}", size + 1)).with_manifest(&manifest()), tree);
+    assert_eq!((verdict.decision, code(&verdict)), (Decision::Deny, "subject-mismatch"));
+}
+
 /// A digest that was signed as an index's is no evidence for the manifests in it.
 #[test]
 fn evidence_for_an_index_is_none_for_its_platforms() {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -13,9 +14,12 @@ use verimage_core::{Learned, StateStore, StoreError, StoreErrorKind, async_trait
 
 /// The largest file, in bytes: a root of 1 MiB in base64, and what stands around it.
 const MAX_FILE_BYTES: u64 = 4 << 20;
+/// How long to wait for somebody else who writes the same file, and how often to look.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// A folder with a file for each collection of each server. Files are locked while they change and replaced in one step, so
-/// that several programs may share the folder.
+/// that several programs of one user may share the folder. Its files are readable for that user alone.
 ///
 /// Whoever can write to the folder can make a verifier believe older metadata again; whoever removes a file forgets which
 /// versions of that collection were seen.
@@ -74,12 +78,17 @@ impl StateFolder {
         Ok(Some(kept.state))
     }
 
-    fn write(&self, learned: &Learned) -> Result<(), StoreError> {
+    /// Says whether it was written; not while somebody else holds the lock.
+    fn write(&self, learned: &Learned) -> Result<bool, StoreError> {
         let path = self.file(&learned.server, &learned.collection);
         let failed = |error: std::io::Error| StoreError::unavailable(format!("{} cannot be written: {error}", path.display()));
         fs::create_dir_all(&self.0).map_err(failed)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.with_extension("lock")).map_err(failed)?;
-        lock.lock().map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
         let older = self.read(&learned.server, &learned.collection)?;
         let newer = text(learned.state.clone()).map_err(|why| unreadable(&path, why))?;
         let state = match &older {
@@ -87,14 +96,14 @@ impl StateFolder {
             Some(older) => merged(learned, older.as_bytes()).map_err(|why| unreadable(&path, why))?,
         };
         if older.as_ref() == Some(&state) {
-            return Ok(());
+            return Ok(true);
         }
         let kept = Kept { version: 1, server: learned.server.clone(), collection: learned.collection.clone(), state };
         let mut file = tempfile::NamedTempFile::new_in(&self.0).map_err(failed)?;
         serde_json::to_writer(&mut file, &kept).map_err(|error| failed(error.into()))?;
         file.flush().and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -119,8 +128,18 @@ impl StateStore for StateFolder {
     }
 
     async fn keep(&self, learned: &Learned) -> Result<(), StoreError> {
-        let (folder, learned) = (self.clone(), learned.clone());
-        tokio::task::spawn_blocking(move || folder.write(&learned)).await.map_err(|error| unreadable(&self.0, error))?
+        let begun = Instant::now();
+        loop {
+            let (folder, learned) = (self.clone(), learned.clone());
+            let written = tokio::task::spawn_blocking(move || folder.write(&learned)).await;
+            if written.map_err(|error| unreadable(&self.0, error))?? {
+                return Ok(());
+            }
+            if begun.elapsed() >= LONGEST_WAIT {
+                return Err(StoreError::unavailable(format!("somebody else holds the lock of a file in {}", self.0.display())));
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
     }
 }
 
@@ -212,6 +231,21 @@ mod tests {
         }
         fs::write(&own, whole.replace("\"7\"", "\"seven\"")).unwrap();
         assert_eq!(store.keep(&learned("a", 8)).await.unwrap_err().kind, StoreErrorKind::StateUnreadable);
+    }
+
+    /// A lock that is never given back holds nobody up for long.
+    #[tokio::test]
+    async fn a_lock_that_somebody_keeps_is_not_waited_for_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = StateFolder::new(folder.path());
+        store.keep(&learned("a", 3)).await.unwrap();
+        let lock = File::open(store.file(SERVER, "a").with_extension("lock")).unwrap();
+        lock.lock().unwrap();
+        let kept = tokio::time::timeout(2 * LONGEST_WAIT, store.keep(&learned("a", 5))).await.expect("still waiting");
+        assert_eq!(kept.unwrap_err().kind, StoreErrorKind::Unavailable);
+        assert_eq!(state(&store, "a").await.as_deref(), Some("3"), "reading needs no lock");
+        lock.unlock().unwrap();
+        store.keep(&learned("a", 5)).await.unwrap();
     }
 
     #[tokio::test(flavor = "multi_thread")]

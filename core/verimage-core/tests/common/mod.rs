@@ -118,10 +118,20 @@ impl NamesVerifier {
             let found = Digest::sha256(content.as_bytes());
             match &expected {
                 Some(expected) if *expected != found => Err(Failure::new(Code::TagDigestMismatch, "the tag is signed as another digest")),
-                _ => Ok(Evidence::new(found, Signer::named(signer))),
+                _ => Ok(evidence(found, signer)),
             }
         });
         Box::new(Delayed { rounds: self.after, then, begun: false })
+    }
+}
+
+/// A signer, and maybe a space and the size that was signed.
+fn evidence(found: Digest, text: &str) -> Evidence {
+    let (signer, size) = text.split_once(' ').unwrap_or((text, ""));
+    let evidence = Evidence::new(found, Signer::named(signer));
+    match size.parse() {
+        Ok(size) => evidence.with_size(size),
+        Err(_) => evidence,
     }
 }
 
