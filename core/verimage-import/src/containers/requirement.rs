@@ -173,21 +173,18 @@ fn anchors(members: &Members<'_>, source: &str, kind: Kind) -> Result<Vec<Anchor
     let is_path = source.contains("Path");
     let read = |(index, text): (usize, &&str)| {
         let pointer = if is_list { format!("{pointer}/{index}") } else { pointer.clone() };
-        if is_path { by_path(text, pointer, kind) } else { by_data(text, pointer, kind) }
+        if is_path { Ok(by_path(text, pointer, kind)) } else { by_data(text, pointer, kind) }
     };
     texts.iter().enumerate().map(read).collect()
 }
 
-fn by_path(path: &str, pointer: String, kind: Kind) -> Result<Anchor, PolicyError> {
-    if !path.starts_with('/') {
-        let message = format!("`{path}` is relative, and podman begins at its working directory");
-        return Err(PolicyError::new(Code::PolicyUnsupportedField, pointer, message).with_hint("write the path in full"));
-    }
+/// A relative path begins, as in native policies, at the folder of the policy; podman has it begin where it was started.
+fn by_path(path: &str, pointer: String, kind: Kind) -> Anchor {
     let (name, document) = match kind {
         Kind::OpenPgp => (format!("openpgp:{path}"), json!({"openpgp": {"file": path}})),
         Kind::PublicKey => (format!("publicKey:{path}"), json!({"publicKey": {"file": path}})),
     };
-    Ok(Anchor { name, document, pointer })
+    Anchor { name, document, pointer }
 }
 
 /// Base64 in which line breaks do not count.

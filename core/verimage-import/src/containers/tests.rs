@@ -93,8 +93,6 @@ fn data_become_text() {
 fn what_has_no_native_form_is_said() {
     let requirement = |text: &str| list(text);
     for (policy, pointer) in [
-        (requirement(r#"{"type":"signedBy","keyType":"GPGKeys","keyPath":"relative.gpg"}"#), "/default/0/keyPath"),
-        (requirement(r#"{"type":"signedBy","keyType":"GPGKeys","keyPaths":["/a","b"]}"#), "/default/0/keyPaths/1"),
         (requirement(r#"{"type":"sigstoreSigned","keyPath":"/k","rekorPublicKeyPath":"/r"}"#), "/default/0/rekorPublicKeyPath"),
         (
             requirement(
