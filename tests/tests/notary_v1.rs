@@ -228,7 +228,7 @@ impl Loopback {
         let (sender, heads) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let _ = sender.send(serve(client, &folder));
+                serve(client, &folder, &sender);
             }
         });
         Self { address, heads }
@@ -239,8 +239,8 @@ impl Loopback {
     }
 }
 
-/// Answers one request, and gives the file that was asked for without the hash in its name.
-fn serve(mut client: std::net::TcpStream, folder: &Path) -> String {
+/// Answers one request, after it told the file that is asked for, without the hash in its name.
+fn serve(mut client: std::net::TcpStream, folder: &Path, files: &std::sync::mpsc::Sender<String>) {
     use std::io::{BufRead, BufReader, Write};
     let mut head = String::new();
     let mut reader = BufReader::new(client.try_clone().unwrap());
@@ -249,10 +249,10 @@ fn serve(mut client: std::net::TcpStream, folder: &Path) -> String {
     let asked = path.split("/_trust/tuf/").nth(1).unwrap_or(path);
     let is_hash = |part: &&str| part.len() != 64;
     let file: String = asked.split('.').filter(is_hash).collect::<Vec<_>>().join(".");
+    let _ = files.send(file.clone());
     let (status, body) = fs::read(folder.join(&file)).map_or(("404 Not Found", Vec::new()), |bytes| ("200 OK", bytes));
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     let _ = client.write_all(answer.as_bytes()).and_then(|()| client.write_all(&body));
-    file
 }
 
 /// Through the engine's own store: four files cold; with what was kept, and files by hash at hand, the timestamp alone.

@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use verimage_core::{Digest, ImageRef, Place, SignatureStore, StoreError, StoreErrorKind, Want, What};
@@ -36,16 +36,18 @@ fn server() -> (SocketAddr, Receiver<String>) {
     let (sender, heads) = channel();
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let _ = sender.send(answer_one(client));
+            answer_one(client, &sender);
         }
     });
     (address, heads)
 }
 
-fn answer_one(mut client: TcpStream) -> String {
+/// Tells what was asked before it answers: whoever has the answer may look at once.
+fn answer_one(mut client: TcpStream, heads: &Sender<String>) {
     let mut head = String::new();
     let mut reader = BufReader::new(client.try_clone().unwrap());
     while reader.read_line(&mut head).unwrap_or(0) > 2 {}
+    let _ = heads.send(head.clone());
     let path = head.split(' ').nth(1).unwrap_or_default();
     let (status, location, body) = match path.rsplit('-').next().unwrap_or_default() {
         "1" => ("200 OK", "", vec![b'1']),
@@ -63,7 +65,6 @@ fn answer_one(mut client: TcpStream) -> String {
     let (length, challenge) = (body.len(), "WWW-Authenticate: Basic realm=\"x\"\r\n");
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nLocation: {location}\r\n{challenge}Connection: close\r\n\r\n");
     let _ = client.write_all(answer.as_bytes()).and_then(|()| client.write_all(&body));
-    head
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use verimage_core::{ImageRef, Place, RoleVersion, SignatureStore, StoreError, StoreErrorKind, Want, What};
@@ -34,7 +34,7 @@ impl Server {
         let (sender, heads) = channel();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let _ = sender.send(answer_one(client, address, mood));
+                answer_one(client, address, mood, &sender);
             }
         });
         Self { address, heads }
@@ -50,10 +50,12 @@ impl Server {
     }
 }
 
-fn answer_one(mut client: TcpStream, address: SocketAddr, mood: Mood) -> String {
+/// Tells what was asked before it answers: whoever has the answer may look at once.
+fn answer_one(mut client: TcpStream, address: SocketAddr, mood: Mood, heads: &Sender<String>) {
     let mut reader = BufReader::new(client.try_clone().unwrap());
     let mut head = String::new();
     while reader.read_line(&mut head).unwrap_or(0) > 2 {}
+    let _ = heads.send(head.clone());
     let lower = head.to_ascii_lowercase();
     let path = head.split(' ').nth(1).unwrap_or_default();
     let challenge = match mood {
@@ -76,7 +78,6 @@ fn answer_one(mut client: TcpStream, address: SocketAddr, mood: Mood) -> String 
     let head_of_answer =
         format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nWWW-Authenticate: {challenge}\r\nConnection: close\r\n\r\n{body}");
     let _ = client.write_all(head_of_answer.as_bytes());
-    head
 }
 
 async fn fetch(config: RegistryConfig, want: &Want) -> Result<Vec<u8>, StoreError> {
@@ -145,9 +146,8 @@ async fn a_longer_file_is_never_cut() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let what = What::Role { collection: COLLECTION.to_owned(), role: "root".to_owned(), version: RoleVersion::Current };
-    let want = Want { place: Place::Store(format!("http://{address}")), what, max_bytes: 1024 };
+    let want = Want { place: Place::Store("http://127.0.0.1:9".to_owned()), what, max_bytes: 1024 };
     assert_eq!(fetch(RegistryConfig::default(), &want).await.unwrap_err().kind, StoreErrorKind::Unavailable);
     let other = Want::other("lines", "line", "a", 10);
     assert_eq!(fetch(RegistryConfig::default(), &other).await.unwrap_err().kind, StoreErrorKind::Unavailable);

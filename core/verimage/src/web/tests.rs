@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use verimage_core::Place;
@@ -22,7 +22,7 @@ impl Server {
         let (sender, heads) = channel();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let _ = sender.send(answer_one(client, address));
+                answer_one(client, address, &sender);
             }
         });
         Self { address, heads }
@@ -37,7 +37,8 @@ impl Server {
     }
 }
 
-fn answer_one(mut client: TcpStream, address: SocketAddr) -> String {
+/// Tells what was asked before it answers: whoever has the answer may look at once.
+fn answer_one(mut client: TcpStream, address: SocketAddr, heads: &Sender<String>) {
     let mut reader = BufReader::new(client.try_clone().unwrap());
     let (mut head, mut length) = (String::new(), 0);
     while reader.read_line(&mut head).unwrap_or(0) > 2 {
@@ -46,6 +47,7 @@ fn answer_one(mut client: TcpStream, address: SocketAddr) -> String {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
+    let _ = heads.send(head.clone());
     let path = head.split([' ', '?']).nth(1).unwrap_or_default();
     let (status, location, content) = match path {
         "/moved" => ("302 Found", "/list".to_owned(), Vec::new()),
@@ -62,7 +64,6 @@ fn answer_one(mut client: TcpStream, address: SocketAddr) -> String {
     let length = content.len();
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nLocation: {location}\r\nConnection: close\r\n\r\n");
     let _ = client.write_all(answer.as_bytes()).and_then(|()| client.write_all(&content));
-    head
 }
 
 fn want(url: &str, origin: Origin, body: &[u8]) -> Want {
