@@ -260,7 +260,7 @@ def http_troubles(server):
         "page": ("payload-malformed", (200, page, b"<!DOCTYPE html><title>Not here</title>\n")),
         "empty": ("payload-malformed", (200, {}, b"")),
         "too-large": ("limit-exceeded", (200, {}, b"\xa3" + bytes(4 * 1024 * 1024))),
-        "circle": ("store-unavailable", (302, {"Location": f"{server.url}/signature-2"}, b"")),
+        "circle": ("limit-exceeded", (302, {"Location": f"{server.url}/signature-2"}, b"")),
     }
 
 
@@ -311,8 +311,8 @@ def changed_lists(good):
             (200, body({"version": 2, **{name: entry[name] for name in ("name", "type", "content")}})),
         ),
         "no-list": (ABSENT, (200, b'{"signatures":null}')),
-        "no-base64": ("store-unavailable", (200, body(entry, {**entry, "content": "?"}))),
-        "no-object": ("store-unavailable", (200, b"[]")),
+        "no-base64": ("payload-malformed", (200, body(entry, {**entry, "content": "?"}))),
+        "no-object": ("payload-malformed", (200, b"[]")),
         "not-found": ("store-unavailable", (404, b"{}")),
         "broken": ("store-unavailable", (500, b"{}")),
         "too-large": ("limit-exceeded", (200, body(entry, note=" " * 4 * 1024 * 1024))),
