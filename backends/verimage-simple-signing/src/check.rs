@@ -40,6 +40,10 @@ impl Verifier for SimpleSigningVerifier {
         Box::new(SimpleSigningCheck { demand: self.0.clone(), subject: subject.clone(), listings: None })
     }
 
+    fn not_found_words(&self) -> Option<&'static str> {
+        Some("A signature was required, but no signature exists")
+    }
+
     fn warnings(&self) -> Vec<&'static str> {
         let words =
             [(self.0.identity.ignores_tags(), "signed-tag-not-compared"), (self.0.ring.has_unusable_keys(), "openpgp-key-unusable")];

@@ -207,7 +207,11 @@ impl Leaf {
         let places: Vec<_> = self.asked.iter().map(|want| want.describe(&self.reference)).collect();
         let code = self.verifier.not_found();
         let sought = if code == Code::AttestationNotFound { "attestation" } else { "signature" };
-        Failure::new(code, format!("no {} {sought} at {}", self.verifier.name(), places.join(", ")))
+        let words = match self.verifier.not_found_words() {
+            Some(words) => format!("{words}: looked"),
+            None => format!("no {} {sought}", self.verifier.name()),
+        };
+        Failure::new(code, format!("{words} at {}", places.join(", ")))
     }
 }
 

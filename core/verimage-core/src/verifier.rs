@@ -79,6 +79,10 @@ pub trait Verifier: Debug + Send + Sync {
     fn not_found(&self) -> Code {
         Code::SignatureNotFound
     }
+    /// How a message says that nothing at all was found, where users of other tools know a sentence for it.
+    fn not_found_words(&self) -> Option<&'static str> {
+        None
+    }
     /// What the verdict must say aloud about this configuration, as stable words such as `log-not-required`.
     fn warnings(&self) -> Vec<&'static str> {
         Vec::new()
