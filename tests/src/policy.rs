@@ -12,7 +12,7 @@ use crate::{Answer, Case, path, read};
 pub(crate) fn parse(case: &Case) -> Result<Answer, String> {
     let file = path(case, "policy")?;
     let text = String::from_utf8_lossy(&read(&file)?).into_owned();
-    let format = Document::parse(&text).ok().and_then(|document| PolicyFormat::detect(document.value()));
+    let format = Document::parse_stream(&text).ok().and_then(|document| PolicyFormat::detect(document.value()));
     let asked = case.params.get("policy_kind").and_then(Value::as_str).unwrap_or("native");
     let known = match format {
         Some(format) => {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::objects;
+
 /// The formats of policy files in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -27,8 +29,11 @@ pub enum PolicyFormat {
 }
 
 impl PolicyFormat {
-    /// Recognises a document; `None` if it is nobody's.
+    /// Recognises a document; `None` if it is nobody's. Of several objects the first policy counts.
     pub fn detect(document: &Value) -> Option<Self> {
+        if objects::is_several(document) {
+            return objects::format_of_several(document);
+        }
         let text = |key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default();
         let group = text("apiVersion").split('/').next().unwrap_or_default();
         match (group, text("kind")) {

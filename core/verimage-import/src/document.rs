@@ -19,6 +19,8 @@ const MAX_DEPTH: usize = 64;
 const MAX_REPLAYED_EVENTS: usize = 50_000;
 /// How many values a policy file may hold; enough for 10,000 rules with a tree each.
 const MAX_NODES: usize = 2_000_000;
+/// How many YAML documents a policy file may hold.
+const MAX_DOCUMENTS: usize = 64;
 
 /// A policy file: its content, and where each part stood.
 #[derive(Clone, Debug)]
@@ -33,17 +35,35 @@ impl Document {
     /// # Errors
     /// `policy-invalid` with line and column.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        if text.len() > MAX_POLICY_BYTES {
-            return Err(PolicyError::invalid("", format!("the policy is larger than {MAX_POLICY_BYTES} bytes")));
+        check_size(text)?;
+        serde_saphyr::from_str_with_options(text, options(1)).map(Self::of).map_err(|error| refusal(&error))
+    }
+
+    /// Reads a YAML stream or a JSON document. Several documents are one list, in which each has its place; those without
+    /// content do not count.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_stream(text: &str) -> Result<Self, PolicyError> {
+        check_size(text)?;
+        let read = serde_saphyr::from_multiple_with_options::<Spanned<Node>>(text, options(MAX_DOCUMENTS));
+        let mut documents = read.map_err(|error| refusal(&error))?;
+        match documents.pop() {
+            None => Err(PolicyError::invalid("", "the policy is empty")),
+            Some(only) if documents.is_empty() => Ok(Self::of(only)),
+            Some(last) => {
+                documents.push(last);
+                let mut locations = HashMap::new();
+                let value = Node::List(documents).into_value(&mut String::new(), (1, 1), &mut locations);
+                Ok(Self { value, locations })
+            }
         }
-        let node: Spanned<Node> = serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
-            let mut refusal = PolicyError::invalid("", first_line(&error.without_snippet().to_string()));
-            refusal.location = error.location().map(|at| (to_usize(at.line()), to_usize(at.column())));
-            refusal
-        })?;
+    }
+
+    fn of(node: Spanned<Node>) -> Self {
         let mut locations = HashMap::new();
         let value = node.value.into_value(&mut String::new(), (node.referenced.line(), node.referenced.column()), &mut locations);
-        Ok(Self { value, locations })
+        Self { value, locations }
     }
 
     /// The content.
@@ -63,13 +83,26 @@ impl Document {
     }
 }
 
-fn options() -> Options {
+fn check_size(text: &str) -> Result<(), PolicyError> {
+    if text.len() > MAX_POLICY_BYTES {
+        return Err(PolicyError::invalid("", format!("the policy is larger than {MAX_POLICY_BYTES} bytes")));
+    }
+    Ok(())
+}
+
+fn refusal(error: &serde_saphyr::Error) -> PolicyError {
+    let mut refusal = PolicyError::invalid("", first_line(&error.without_snippet().to_string()));
+    refusal.location = error.location().map(|at| (to_usize(at.line()), to_usize(at.column())));
+    refusal
+}
+
+fn options(max_documents: usize) -> Options {
     let mut budget = Budget::default();
     budget.max_depth = MAX_DEPTH;
     budget.max_nodes = MAX_NODES;
     budget.max_events = MAX_NODES * 2;
     budget.max_total_scalar_bytes = MAX_POLICY_BYTES;
-    budget.max_documents = 1;
+    budget.max_documents = max_documents;
     let mut options = Options::default();
     options.budget = Some(budget);
     options.alias_limits.max_total_replayed_events = MAX_REPLAYED_EVENTS;
@@ -198,6 +231,26 @@ mod tests {
     fn reads_json() {
         let document = Document::parse("{\n\t\"a\": {\"b\": \"\\u00e9\\ud83d\\ude00\"}\n}").unwrap();
         assert_eq!(document.value(), &serde_json::json!({"a": {"b": "é😀"}}));
+    }
+
+    #[test]
+    fn a_stream_is_a_list_with_its_places() {
+        let stream = Document::parse_stream("---\na: 1\n---\n# nothing\n---\nb:\n- 2\n...\n").unwrap();
+        assert_eq!(stream.value(), &serde_json::json!([{"a": 1}, {"b": [2]}]));
+        assert_eq!(stream.location("/1/b/0"), Some((7, 3)));
+        let single = Document::parse_stream("a: 1\n---\n").unwrap();
+        assert_eq!((single.value(), single.location("/a")), (&serde_json::json!({"a": 1}), Some((1, 4))));
+        assert!(Document::parse_stream("# nothing\n").is_err());
+        assert!(Document::parse_stream(&"---\na: 1\n".repeat(64)).is_ok());
+        assert!(Document::parse_stream(&"---\na: 1\n".repeat(65)).is_err());
+    }
+
+    /// What aliases expand to is bounded for the stream, not for each document of it.
+    #[test]
+    fn a_stream_of_bombs_is_bounded() {
+        let bomb = format!("a: &a [{}x]\nb: [{}*a]\n---\n", "x,".repeat(999), "*a,".repeat(40));
+        assert!(Document::parse_stream(&bomb).is_ok());
+        assert!(Document::parse_stream(&bomb.repeat(60)).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod attestor;
 mod condition;
 mod proof;
+mod variables;
 
 use serde_json::{Map, Value, json};
 use verimage_core::PolicyError;
@@ -12,6 +13,7 @@ use verimage_core::policy::{Dialect, Scope};
 
 use crate::Imported;
 use crate::native::Native;
+use crate::objects::{Objects, Resources};
 use crate::part::Part;
 use attestor::{Scheme, Setting};
 
@@ -71,14 +73,24 @@ const ENTRY: &[&str] = &[
     "verifyDigest",
 ];
 
-/// Writes a policy of Kyverno in native form. What says how Kyverno runs (`background`, `webhookTimeoutSeconds`, `useCache`
+/// Writes policies of Kyverno in native form. What says how Kyverno runs (`background`, `webhookTimeoutSeconds`, `useCache`
 /// and the like) has no bearing on a verdict; everything else is translated or refused.
 ///
 /// # Errors
 /// `policy-invalid` for what is no such policy; `policy-unsupported-field` for what has no native form, and for what Kyverno
 /// accepts and never enforces.
-pub fn import(document: &Value) -> Result<Imported, PolicyError> {
-    let policy = Part::whole(document);
+pub(crate) fn import(objects: &Objects<'_>) -> Result<Imported, PolicyError> {
+    let mut native = Native::default();
+    let is_one = objects.policies.len() == 1;
+    for policy in &objects.policies {
+        let filled = variables::fill_in(policy, &objects.resources)?;
+        let policy = Part { value: &filled, pointer: policy.pointer.clone() };
+        read_policy(&policy, is_one, &objects.resources, &mut native)?;
+    }
+    native.finish("allow")
+}
+
+fn read_policy(policy: &Part<'_>, is_one: bool, resources: &Resources<'_>, native: &mut Native) -> Result<(), PolicyError> {
     policy.check_members(&["apiVersion", "kind", "metadata", "spec", "status"])?;
     let version = policy.need("apiVersion")?;
     if !matches!(version.text()?, "kyverno.io/v1" | "kyverno.io/v2beta1") {
@@ -87,12 +99,21 @@ pub fn import(document: &Value) -> Result<Imported, PolicyError> {
     let spec = policy.need("spec")?;
     spec.check_members(SPEC)?;
     check_spec(&spec)?;
+    let prefix = if is_one { String::new() } else { format!("{}/", policy.need("metadata")?.need("name")?.text()?) };
     let mode = spec.get("validationFailureAction").map_or(Ok("audit"), |action| mode(&action))?;
-    let mut native = Native::default();
+    let context = Context { prefix: &prefix, mode, resources };
     for rule in spec.filled_list("rules")? {
-        read_rule(&rule, mode, &mut native)?;
+        read_rule(&rule, &context, native)?;
     }
-    native.finish("allow")
+    Ok(())
+}
+
+/// What is around the entries of a policy.
+struct Context<'a> {
+    /// What the names of its rules begin with.
+    prefix: &'a str,
+    mode: &'static str,
+    resources: &'a Resources<'a>,
 }
 
 /// Refuses the members that are given, each with why and what to do.
@@ -160,9 +181,9 @@ fn mode(action: &Part<'_>) -> Result<&'static str, PolicyError> {
     }
 }
 
-fn read_rule(rule: &Part<'_>, mode: &'static str, native: &mut Native) -> Result<(), PolicyError> {
+fn read_rule(rule: &Part<'_>, context: &Context<'_>, native: &mut Native) -> Result<(), PolicyError> {
     rule.check_members(RULE)?;
-    let name = plain(&rule.need("name")?)?;
+    let name = format!("{}{}", context.prefix, plain(&rule.need("name")?)?);
     let selects = "which objects are checked is decided where the check runs";
     let elsewhere = "this is no rule about signatures";
     refuse(
@@ -171,7 +192,6 @@ fn read_rule(rule: &Part<'_>, mode: &'static str, native: &mut Native) -> Result
             ("exclude", selects, "leave it out, or exclude images with `skipImageReferences`"),
             ("preconditions", selects, "leave it out"),
             ("celPreconditions", selects, "leave it out"),
-            ("context", "variables are not filled in, because there is no cluster to ask", "write the values themselves"),
             (
                 "imageExtractors",
                 "images are judged by their references, wherever these stand",
@@ -185,8 +205,8 @@ fn read_rule(rule: &Part<'_>, mode: &'static str, native: &mut Native) -> Result
     check_match(&rule.need("match")?)?;
     let entries = rule.filled_list("verifyImages")?;
     for (index, entry) in entries.iter().enumerate() {
-        let name = if entries.len() == 1 { name.to_owned() } else { format!("{name}#{index}") };
-        read_entry(&name, entry, mode, native)?;
+        let name = if entries.len() == 1 { name.clone() } else { format!("{name}#{index}") };
+        read_entry(&name, entry, context, native)?;
     }
     Ok(())
 }
@@ -226,11 +246,11 @@ fn is_for_pods(resources: &Part<'_>) -> Result<bool, PolicyError> {
     Ok(kinds.iter().any(|kind| matches!(*kind, "Pod" | "v1/Pod" | "*/Pod" | "*")))
 }
 
-fn read_entry(name: &str, entry: &Part<'_>, mode_of_policy: &'static str, native: &mut Native) -> Result<(), PolicyError> {
+fn read_entry(name: &str, entry: &Part<'_>, context: &Context<'_>, native: &mut Native) -> Result<(), PolicyError> {
     entry.check_members(ENTRY)?;
     check_entry(entry)?;
     let scheme = entry.get("type").map_or(Ok(Scheme::Cosign), |scheme| Scheme::read(&scheme))?;
-    let setting = Setting::of(entry, scheme)?;
+    let setting = Setting::of(entry, scheme, context.resources)?;
     let images = images(entry)?;
     let mut rule = Map::new();
     let mut set = |field: &str, value: Value| rule.insert(field.to_owned(), value);
@@ -238,7 +258,7 @@ fn read_entry(name: &str, entry: &Part<'_>, mode_of_policy: &'static str, native
     set("dialect", "kyverno".into());
     set("images", patterns(&images)?);
     set("apply", "always".into());
-    set("mode", entry.get("failureAction").map_or(Ok(mode_of_policy), |action| mode(&action))?.into());
+    set("mode", entry.get("failureAction").map_or(Ok(context.mode), |action| mode(&action))?.into());
     set("requireDigest", requires_digest(entry)?.into());
     let skip = entry.get_filled("skipImageReferences");
     let except = skip.as_ref().map_or(Ok(Vec::new()), Part::items)?;

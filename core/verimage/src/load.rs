@@ -198,7 +198,7 @@ struct Draft {
 
 impl Draft {
     fn read(text: &str) -> Result<Self, PolicyError> {
-        let document = Document::parse(text)?;
+        let document = Document::parse_stream(text)?;
         let imported = import(&document, text).map_err(|error| located(&document, error))?;
         let mut draft = Self { document, imported, references: BTreeSet::new() };
         draft.references = material::references(&draft.imported.policy).map_err(|error| draft.blame(error))?;
@@ -222,18 +222,8 @@ fn import(document: &Document, text: &str) -> Result<Imported, PolicyError> {
         Some(PolicyFormat::Native) => native(document).map(Imported::from),
         #[cfg(feature = "notation")]
         Some(PolicyFormat::Notation) => verimage_notation::import(text),
-        Some(PolicyFormat::Kyverno) => verimage_import::kyverno::import(document.value()),
-        Some(PolicyFormat::KyvernoImageValidating) => {
-            let message = "an ImageValidatingPolicy decides by CEL expressions, which are not evaluated";
-            Err(PolicyError::new(Code::PolicyUnsupportedField, "/spec/validations", message)
-                .with_hint("write it as a ClusterPolicy with `verifyImages`, or as a native policy"))
-        }
         Some(PolicyFormat::Containers) => import_containers(text),
-        Some(other) => {
-            let message = format!("this is a {other}, which this version of verimage cannot load");
-            Err(PolicyError::new(Code::PolicyUnsupportedField, "", message)
-                .with_hint("write it as a native policy; `verimage policy init` begins one"))
-        }
+        Some(_) => verimage_import::import_objects(document.value()),
         None => {
             let message = "this is no policy of a known format";
             Err(PolicyError::invalid("", message)
@@ -243,6 +233,9 @@ fn import(document: &Document, text: &str) -> Result<Imported, PolicyError> {
 }
 
 fn native(document: &Document) -> Result<PolicyDocument, PolicyError> {
+    if document.value().is_array() {
+        return Err(PolicyError::invalid("/1", "a file holds one native policy").with_hint("put the rules of all documents into the first"));
+    }
     refuse_planned_fields(document.value())?;
     refuse_nulls(document.value(), &mut String::new())?;
     read_config(document.value(), "")

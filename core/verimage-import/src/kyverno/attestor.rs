@@ -6,6 +6,7 @@ use verimage_core::PolicyError;
 use super::proof::{self, Certified};
 use super::{plain, refuse};
 use crate::native::Native;
+use crate::objects::{Resource, Resources};
 use crate::part::Part;
 
 /// The places of keys that a native policy can name.
@@ -40,16 +41,17 @@ pub(super) struct Setting<'a> {
     pub(super) scheme: Scheme,
     repository: Option<Part<'a>>,
     referrers: bool,
+    resources: &'a Resources<'a>,
 }
 
 impl<'a> Setting<'a> {
-    pub(super) fn of(entry: &Part<'a>, scheme: Scheme) -> Result<Self, PolicyError> {
+    pub(super) fn of(entry: &Part<'a>, scheme: Scheme, resources: &'a Resources<'a>) -> Result<Self, PolicyError> {
         let repository = entry.get("repository");
         let referrers = entry.get("cosignOCI11").map_or(Ok(false), |flag| flag.flag())?;
         if scheme != Scheme::Cosign {
             refuse(entry, &[("repository", NEVER_ENFORCED, "remove it: the signatures are beside the image")])?;
         }
-        Ok(Self { scheme, repository, referrers })
+        Ok(Self { scheme, repository, referrers, resources })
     }
 
     /// Where signatures are, as stores of the native policy.
@@ -80,7 +82,7 @@ pub(super) fn image_requirement(entry: &Part<'_>, setting: &Setting<'_>, native:
         (None, Some(_)) if setting.scheme == Scheme::Notary => Err(entry.invalid("signatures of the Notary Project are by certificates")),
         (None, Some(key)) => {
             let leaf = Leaf { entry, about: About::Image, setting };
-            let anchors = key_anchors(&key, None, native)?;
+            let anchors = key_anchors(&key, None, setting.resources, native)?;
             let leaves = anchors.into_iter().map(|name| leaf.cosign(&[("key", name.into())], proof::of_keys(entry, native)?, native));
             all_of(leaves.collect::<Result<_, _>>()?, entry).map(Some)
         }
@@ -185,8 +187,8 @@ impl Leaf<'_> {
         let hash = keys.get("signatureAlgorithm").map(|hash| hash_of(&hash)).transpose()?;
         let kinds: Vec<_> = ["kms", "publicKeys", "secret"].into_iter().filter_map(|kind| Some((kind, keys.get(kind)?))).collect();
         let anchors = match kinds.as_slice() {
-            [("publicKeys", text)] => key_anchors(text, hash, native)?,
-            [("secret", secret)] => vec![secret_anchor(secret, hash, native)?],
+            [("publicKeys", text)] => key_anchors(text, hash, self.setting.resources, native)?,
+            [("secret", secret)] => secret_anchors(secret, hash, self.setting.resources, native)?,
             [(_, kms)] => vec![reference_anchor(kms, plain(kms)?, hash, native)?],
             _ => return Err(keys.invalid("keys are exactly one of `publicKeys`, `secret` and `kms`")),
         };
@@ -310,13 +312,25 @@ fn hash_of(part: &Part<'_>) -> Result<&'static str, PolicyError> {
 }
 
 /// The keys of a text: PEM blocks, each of which is a key of its own, or the place of one.
-fn key_anchors(part: &Part<'_>, hash: Option<&str>, native: &mut Native) -> Result<Vec<String>, PolicyError> {
+fn key_anchors(part: &Part<'_>, hash: Option<&str>, resources: &Resources<'_>, native: &mut Native) -> Result<Vec<String>, PolicyError> {
     let text = plain(part)?.trim();
-    if !text.contains("-----BEGIN") {
-        return Ok(vec![reference_anchor(part, text, hash, native)?]);
+    let in_secret = text.strip_prefix("k8s://").and_then(|secret| secret.split_once('/'));
+    match in_secret.and_then(|(namespace, name)| resources.secret(namespace, name)) {
+        Some(secret) => keys_in_secret(secret, hash, native),
+        None if text.contains("-----BEGIN") => pem_anchors(text, part, hash, native),
+        None => Ok(vec![reference_anchor(part, text, hash, native)?]),
     }
+}
+
+fn pem_anchors(text: &str, part: &Part<'_>, hash: Option<&str>, native: &mut Native) -> Result<Vec<String>, PolicyError> {
     let keys = pem_blocks(text).ok_or_else(|| part.invalid("this is neither a PEM public key nor the place of one"))?;
     Ok(keys.into_iter().map(|pem| native.anchor("key", json!({"publicKey": with_hash(json!({"pem": pem}), hash)}), part)).collect())
+}
+
+/// cosign puts a public key into a Secret under this name.
+fn keys_in_secret(secret: &Resource<'_>, hash: Option<&str>, native: &mut Native) -> Result<Vec<String>, PolicyError> {
+    let (text, part) = secret.text("cosign.pub")?;
+    pem_anchors(&text, &part, hash, native)
 }
 
 /// Each block on its own; nothing if something stands outside of blocks.
@@ -335,10 +349,19 @@ fn pem_blocks(text: &str) -> Option<Vec<String>> {
     block.is_empty().then_some(blocks)
 }
 
-fn secret_anchor(secret: &Part<'_>, hash: Option<&str>, native: &mut Native) -> Result<String, PolicyError> {
+fn secret_anchors(
+    secret: &Part<'_>,
+    hash: Option<&str>,
+    resources: &Resources<'_>,
+    native: &mut Native,
+) -> Result<Vec<String>, PolicyError> {
     secret.check_members(&["name", "namespace"])?;
-    let reference = format!("k8s://{}/{}", plain(&secret.need("namespace")?)?, plain(&secret.need("name")?)?);
-    reference_anchor(secret, &reference, hash, native)
+    let (namespace, name) = (secret.need("namespace")?, secret.need("name")?);
+    let (namespace, name) = (plain(&namespace)?, plain(&name)?);
+    match resources.secret(namespace, name) {
+        Some(secret) => keys_in_secret(secret, hash, native),
+        None => Ok(vec![reference_anchor(secret, &format!("k8s://{namespace}/{name}"), hash, native)?]),
+    }
 }
 
 fn reference_anchor(part: &Part<'_>, text: &str, hash: Option<&str>, native: &mut Native) -> Result<String, PolicyError> {

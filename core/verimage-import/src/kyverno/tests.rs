@@ -1,13 +1,19 @@
 use serde_json::{Value, json};
 use verimage_core::{Code, PolicyError};
 
-use super::import;
+use super::import as import_objects;
+use crate::Imported;
+use crate::objects::Objects;
 
 const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8nXRh950IZbRj8Ra/N9sbqOPZrfM\n5/KAQN0/KjHcorm/J5yctVd7iEcnessRQjU917hmKO6JWVGHpDguIyakZA==\n-----END PUBLIC KEY-----\n";
 const OTHER_PEM: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----\n";
 const ENTRY: &str = "/spec/rules/0/verifyImages/0";
 const ATTESTOR: &str = "/spec/rules/0/verifyImages/0/attestors/0/entries/0";
 const RULE: &str = "/rules/0";
+
+fn import(document: &Value) -> Result<Imported, PolicyError> {
+    Objects::of(document).and_then(|objects| import_objects(&objects))
+}
 
 /// A policy of one entry with these members.
 fn policy(entry: Value) -> Value {
@@ -285,7 +291,10 @@ fn what_has_no_native_form_is_refused_where_it_stands() {
             "/spec/webhookConfiguration/failurePolicy",
         ),
         spec("/spec/rules/0/exclude", json!({"any": keys})),
-        spec("/spec/rules/0/context", json!([{"name": "a"}])),
+        below(
+            with(base.clone(), "/spec/rules/0/context", json!([{"name": "a", "apiCall": {"urlPath": "/"}}])),
+            "/spec/rules/0/context/0/apiCall",
+        ),
         spec("/spec/rules/0/preconditions", json!({"all": [1]})),
         spec("/spec/rules/0/celPreconditions", json!([1])),
         spec("/spec/rules/0/imageExtractors", json!({"TaskRun": [1]})),
@@ -465,4 +474,68 @@ fn what_kyverno_refuses_is_malformed() {
     ] {
         check(&document, Code::PolicyInvalid, &pointer);
     }
+}
+
+#[test]
+fn keys_come_from_secrets_of_the_same_file() {
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": "security"},
+        "stringData": {"cosign.pub": PEM}});
+    for keys in [
+        json!({"publicKeys": "k8s://security/keys"}),
+        json!({"secret": {"name": "keys", "namespace": "security"}, "signatureAlgorithm": "sha512"}),
+    ] {
+        let policy = attestor(json!({"keys": keys}));
+        let anchor = found(&json!([policy, secret]), "/trust/key-1/publicKey");
+        assert_eq!(anchor["pem"], PEM);
+        assert_eq!(anchor.get("hash"), keys.get("signatureAlgorithm"));
+        let elsewhere = with(secret.clone(), "/metadata/namespace", json!("other"));
+        assert_eq!(found(&json!([policy, elsewhere]), "/trust/key-1/publicKey/ref"), json!("k8s://security/keys"));
+        let wrong = with(secret.clone(), "/stringData", json!({"cosign.key": PEM}));
+        assert_eq!(refused(&json!([policy, wrong])).pointer, "/1");
+        let wrong = with(secret.clone(), "/stringData/cosign.pub", json!("no key"));
+        assert_eq!(refused(&json!([policy, wrong])).pointer, "/1/stringData/cosign.pub");
+    }
+}
+
+#[test]
+fn config_maps_of_the_same_file_fill_in_variables() {
+    let context = json!([{"name": "keys", "configMap": {"name": "team", "namespace": "security"}}]);
+    let policy = |text: &str| with(attestor(json!({"keys": {"publicKeys": text}})), "/spec/rules/0/context", context.clone());
+    let config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "team"},
+        "data": {"production": PEM, "a.pub": OTHER_PEM, "again": "{{ keys.data.production }}"}});
+    let pem = |text: &str| found(&json!([config_map, policy(text)]), "/trust/key-1/publicKey/pem");
+    assert_eq!(pem("{{ keys.data.production }}"), json!(PEM));
+    assert_eq!(pem("{{keys.data.\"a.pub\"}}"), json!(OTHER_PEM));
+    assert_eq!(
+        found(&json!([config_map, policy("{{ keys.data.production }}\n{{ keys.data.\"a.pub\" }}")]), "/trust/key-2/publicKey/pem"),
+        OTHER_PEM
+    );
+    for text in [
+        "{{ keys.data.missing }}",
+        "{{ other.data.production }}",
+        "{{ keys.data.production",
+        "{{ keys.data.again }}",
+        "{{ keys.data.a.pub }}",
+    ] {
+        let error = refused(&json!([config_map, policy(text)]));
+        assert_eq!(
+            (error.code, error.pointer.as_str()),
+            (Code::PolicyUnsupportedField, "/1/spec/rules/0/verifyImages/0/attestors/0/entries/0/keys/publicKeys"),
+            "{text}"
+        );
+    }
+    let without = refused(&policy("{{ keys.data.production }}"));
+    assert_eq!((without.code, without.pointer.as_str()), (Code::PolicyUnsupportedField, "/spec/rules/0/context/0/configMap"));
+}
+
+#[test]
+fn several_policies_are_one() {
+    let other = with(with(policy(entry(json!({}))), "/metadata/name", json!("other")), "/spec/validationFailureAction", json!("Audit"));
+    let both = json!({"apiVersion": "v1", "kind": "List", "items": [policy(entry(json!({}))), other]});
+    for (rule, name, mode) in [(0, "demo/check", "enforce"), (1, "other/check", "audit")] {
+        assert_eq!(found(&both, &format!("/rules/{rule}/name")), name);
+        assert_eq!(found(&both, &format!("/rules/{rule}/mode")), mode);
+    }
+    let broken = with(both, "/items/1/spec/rules/0/verifyImages/0/imageReferences", json!([]));
+    assert_eq!(refused(&broken).pointer, "/items/1/spec/rules/0/verifyImages/0/imageReferences");
 }
