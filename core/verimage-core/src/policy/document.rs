@@ -67,6 +67,8 @@ pub enum AnchorDocument {
     TufRoot(TufRootDocument),
     /// OpenPGP keys.
     Openpgp(OpenPgpDocument),
+    /// The keys of transparency logs.
+    TransparencyLog(TransparencyLogDocument),
 }
 
 /// Certificates, by exactly one of `pem`, `file` and `trustStore`.
@@ -133,6 +135,18 @@ pub struct OpenPgpDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub armor: Option<String>,
     /// A file with them, armored or binary; a relative path starts at the policy's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// The keys of transparency logs, by exactly one of `pem` and `file`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TransparencyLogDocument {
+    /// The keys themselves, PEM: `PUBLIC KEY` blocks, one for each log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pem: Option<String>,
+    /// A file with them; a relative path starts at the policy's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }

@@ -17,7 +17,7 @@ use crate::digest::Digest;
 use crate::reference::ImageRef;
 use crate::verifier::Verifier;
 
-pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, AnchorTufRoot};
+pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, AnchorTransparencyLog, AnchorTufRoot};
 pub use attestation::Attestation;
 pub use compile::{Backend, Compiler, Definitions, LeafContext, Store, read_config};
 pub use condition::Condition;
