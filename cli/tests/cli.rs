@@ -162,6 +162,10 @@ fn commands_say_what_their_snapshots_say() {
         "policy-init-no-key" "policy init --key nowhere.pub";
         "policy-check" "policy check tests/fixtures/cosign/cases/threshold-two-signers/policy.yaml";
         "policy-check-several" "policy check cli/tests/fixtures/several-rules.yaml";
+        "policy-check-remarks" "policy check cli/tests/fixtures/remarks.yaml --at 2044-12-15T00:00:00Z";
+        "policy-check-remarks-json" "policy check cli/tests/fixtures/remarks.yaml --at 2090-01-01T00:00:00Z --format json";
+        "policy-check-strict" "policy check cli/tests/fixtures/remarks.yaml --at 2026-12-01T00:00:00Z --strict";
+        "policy-check-strict-good" "policy check tests/fixtures/cosign/cases/threshold-two-signers/policy.yaml --strict";
         "policy-check-json" "policy check cli/tests/fixtures/several-rules.yaml --format json";
         "policy-check-trust-policy" "policy check cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore";
         "policy-check-no-trust-store" "policy check cli/tests/fixtures/trustpolicy.json --trust-store cli/tests/fixtures";

@@ -1,7 +1,9 @@
 //! The native policy file: where errors point, where keys come from, and that every field of a cosign leaf counts.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use verimage::core::policy::Lint;
 use verimage::{Code, Decision, FolderMaterial, ImageSource, PolicyError, PolicyLoader, Request, Verdict, Verimage};
 
 fn fixtures() -> PathBuf {
@@ -275,4 +277,12 @@ fn errors_in_policy_json_point_at_what_is_written() {
     );
     assert_eq!((error.code, error.pointer.as_str()), (Code::PolicyInvalid, "/transports/docker/r.example~1a/0/keyPath"));
     assert_eq!(error.location.map(|(line, _)| line), Some(4));
+}
+
+#[test]
+fn every_remark_is_documented() {
+    let documented = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policy.md")).unwrap();
+    for lint in Lint::ALL {
+        assert!(documented.contains(&format!("`{lint}`")), "{lint}");
+    }
 }

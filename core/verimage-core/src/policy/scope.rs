@@ -128,6 +128,14 @@ impl Scope {
         self.native().is_some_and(Pattern::has_digest)
     }
 
+    /// Whether repositories lie in this scope that it does not name.
+    pub fn is_open(&self) -> bool {
+        match &self.form {
+            Form::Containers(name) => name.is_open(),
+            Form::Native(_) | Form::Kyverno(_) => self.text.contains(['*', '?']),
+        }
+    }
+
     /// Whether this scope asks for a tag.
     pub fn has_tag(&self) -> bool {
         self.native().is_some_and(Pattern::has_tag)
