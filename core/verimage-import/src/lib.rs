@@ -1,10 +1,12 @@
 #![doc = include_str!("../docs.md")]
 
+mod cluster_image_policy;
 mod containers;
 mod detect;
 mod document;
 mod imported;
 mod kyverno;
+mod material;
 mod native;
 mod objects;
 mod part;
@@ -18,7 +20,7 @@ pub use document::{Document, MAX_POLICY_BYTES};
 pub use imported::Imported;
 use objects::Objects;
 
-/// Writes the policies of a cluster in native form: Kyverno's. They may be several, as documents of one file or as a `List`,
+/// Writes the policies of a cluster in native form: those of Kyverno and of policy-controller. They may be several, as documents of one file or as a `List`,
 /// with the Secrets and ConfigMaps that they name.
 ///
 /// # Errors
@@ -28,6 +30,7 @@ pub fn import_objects(document: &Value) -> Result<Imported, PolicyError> {
     let objects = Objects::of(document)?;
     match PolicyFormat::detect(document) {
         Some(PolicyFormat::Kyverno) => kyverno::import(&objects),
+        Some(PolicyFormat::ClusterImagePolicy) => cluster_image_policy::import(&objects),
         Some(PolicyFormat::KyvernoImageValidating) => {
             let message = "an ImageValidatingPolicy decides by CEL expressions, which are not evaluated";
             Err(unsupported(

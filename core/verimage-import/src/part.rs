@@ -80,3 +80,9 @@ impl<'a> Part<'a> {
         PolicyError::new(Code::PolicyUnsupportedField, self.pointer.as_str(), message).with_hint(hint)
     }
 }
+
+/// Refuses the members that are given, each with why and what to do.
+pub(crate) fn refuse(part: &Part<'_>, members: &[(&str, &str, &str)]) -> Result<(), PolicyError> {
+    let refused = members.iter().find_map(|(name, message, hint)| Some((part.get_filled(name)?, name, message, hint)));
+    refused.map_or(Ok(()), |(member, name, message, hint)| Err(member.unsupported(format!("`{name}`: {message}"), *hint)))
+}

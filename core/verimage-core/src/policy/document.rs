@@ -274,6 +274,9 @@ pub enum Dialect {
     /// Kyverno's: `*` is any run of characters of `registry/path:tag` or `registry/path@digest`, `?` is any one of them. Such
     /// a rule applies always, as every rule does there.
     Kyverno,
+    /// policy-controller's: `*` is any run without `/` of `registry/path:tag` or `registry/path@digest`, `**` any run. Such a
+    /// rule applies always, as every rule does there.
+    PolicyController,
 }
 
 impl Dialect {
@@ -284,8 +287,15 @@ impl Dialect {
 
     /// Why a rule in this dialect cannot take part in this way.
     pub(super) fn refuses(self, apply: Apply) -> Option<&'static str> {
-        let refused = self == Self::Kyverno && apply == Apply::Select;
-        refused.then_some("in the dialect `kyverno` every rule that matches judges, none is selected: write `apply: always`")
+        match (self, apply) {
+            (Self::Kyverno, Apply::Select) => {
+                Some("in the dialect `kyverno` every rule that matches judges, none is selected: write `apply: always`")
+            }
+            (Self::PolicyController, Apply::Select) => {
+                Some("in the dialect `policyController` every rule that matches judges, none is selected: write `apply: always`")
+            }
+            _ => None,
+        }
     }
 }
 

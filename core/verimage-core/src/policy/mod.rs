@@ -166,7 +166,8 @@ impl Rule {
         if self.except.iter().any(|scope| scope.excepts(seen_by(scope), location)) {
             return None;
         }
-        self.images.iter().filter(|scope| scope.matches(seen_by(scope), location)).map(Scope::specificity).max()
+        let matches = |scope: &&Scope| scope.matches(seen_by(scope), location) || scope.resolves_tags() && scope.matches(known, location);
+        self.images.iter().filter(matches).map(Scope::specificity).max()
     }
 }
 

@@ -3,6 +3,7 @@
 mod containers;
 mod kyverno;
 mod native;
+mod policy_controller;
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use self::containers::Name;
 use self::kyverno::KyvernoPattern;
 use self::native::Pattern;
+use self::policy_controller::PolicyControllerPattern;
 use super::document::Dialect;
 use crate::reference::ImageRef;
 
@@ -27,6 +29,7 @@ enum Form {
     Native(Pattern),
     Containers(Name),
     Kyverno(KyvernoPattern),
+    PolicyController(PolicyControllerPattern),
 }
 
 /// Where an image is, for scopes that speak of places; patterns of native policies do not.
@@ -75,6 +78,7 @@ impl Scope {
             Dialect::Native => Form::Native(Pattern::parse(text)?),
             Dialect::Containers => Form::Containers(Name::parse(text)?),
             Dialect::Kyverno => Form::Kyverno(KyvernoPattern::parse(text)?),
+            Dialect::PolicyController => Form::PolicyController(PolicyControllerPattern::parse(text)?),
         };
         Ok(Self { text: text.to_owned(), form })
     }
@@ -85,6 +89,7 @@ impl Scope {
             Form::Native(pattern) => pattern.matches(image),
             Form::Containers(name) => name.matches(image, location),
             Form::Kyverno(pattern) => pattern.matches_any_spelling(image),
+            Form::PolicyController(pattern) => pattern.matches_any_spelling(image),
         }
     }
 
@@ -92,6 +97,7 @@ impl Scope {
     pub(super) fn excepts(&self, image: &ImageRef, location: &Location) -> bool {
         match &self.form {
             Form::Kyverno(pattern) => pattern.matches_every_spelling(image),
+            Form::PolicyController(pattern) => pattern.matches_every_spelling(image),
             _ => self.matches(image, location),
         }
     }
@@ -106,21 +112,29 @@ impl Scope {
         match &self.form {
             Form::Native(pattern) => pattern.specificity(),
             Form::Containers(name) => name.specificity(),
-            Form::Kyverno(_) => Specificity::default(),
+            Form::Kyverno(_) | Form::PolicyController(_) => Specificity::default(),
         }
     }
 
     fn native(&self) -> Option<&Pattern> {
         match &self.form {
             Form::Native(pattern) => Some(pattern),
-            Form::Containers(_) | Form::Kyverno(_) => None,
+            Form::Containers(_) | Form::Kyverno(_) | Form::PolicyController(_) => None,
         }
     }
 
     /// Whether the reference lies in this scope if its digest turns out to be the one that the scope names. Those of
     /// containers `policy.json` count digests only that were asked for.
     pub(crate) fn matches_but_for_digest(&self, image: &ImageRef) -> bool {
-        self.native().is_some_and(|pattern| pattern.matches_but_for_digest(image))
+        match &self.form {
+            Form::PolicyController(pattern) => pattern.matches_but_for_digest(image),
+            _ => self.native().is_some_and(|pattern| pattern.matches_but_for_digest(image)),
+        }
+    }
+
+    /// Whether this scope is also for what a tag turns out to name, as if the digest had been asked for.
+    pub(super) fn resolves_tags(&self) -> bool {
+        matches!(self.form, Form::PolicyController(_))
     }
 
     /// Whether this scope asks for a digest.
@@ -147,6 +161,7 @@ impl Scope {
             Form::Native(pattern) => pattern.canonical(),
             Form::Containers(name) => format!("{name:?}"),
             Form::Kyverno(pattern) => format!("{pattern:?}"),
+            Form::PolicyController(pattern) => format!("{pattern:?}"),
         }
     }
 
@@ -168,7 +183,7 @@ impl Scope {
         match (&self.form, other.native()) {
             (Form::Native(own), Some(other)) => own.covers_untagged(other),
             (Form::Containers(own), _) => *own == Name::Everything,
-            (Form::Native(_), None) | (Form::Kyverno(_), _) => false,
+            (Form::Native(_), None) | (Form::Kyverno(_) | Form::PolicyController(_), _) => false,
         }
     }
 }

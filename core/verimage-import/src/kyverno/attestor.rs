@@ -5,6 +5,7 @@ use verimage_core::PolicyError;
 
 use super::proof::{self, Certified};
 use super::{plain, refuse};
+use crate::material::{anywhere, hash_named, pem_blocks, with_hash};
 use crate::native::Native;
 use crate::objects::{Resource, Resources};
 use crate::part::Part;
@@ -184,7 +185,7 @@ impl Leaf<'_> {
     fn keys(&self, keys: &Part<'_>, native: &mut Native) -> Result<Vec<Value>, PolicyError> {
         keys.check_members(&["ctlog", "kms", "publicKeys", "rekor", "secret", "signatureAlgorithm"])?;
         self.refuse_unused_by_bundles(keys)?;
-        let hash = keys.get("signatureAlgorithm").map(|hash| hash_of(&hash)).transpose()?;
+        let hash = keys.get("signatureAlgorithm").map(|hash| hash_named(&hash, plain(&hash)?)).transpose()?;
         let kinds: Vec<_> = ["kms", "publicKeys", "secret"].into_iter().filter_map(|kind| Some((kind, keys.get(kind)?))).collect();
         let anchors = match kinds.as_slice() {
             [("publicKeys", text)] => key_anchors(text, hash, self.setting.resources, native)?,
@@ -274,7 +275,7 @@ fn name(keyless: &Part<'_>, field: &str) -> Result<(String, Value), PolicyError>
             text if text.contains(['*', '?']) => Ok((format!("{field}Glob"), text.into())),
             text => Ok((field.to_owned(), text.into())),
         },
-        (None, Some(expression)) => Ok((format!("{field}Regex"), format!("(?s:.*)(?:{})(?s:.*)", plain(&expression)?).into())),
+        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(plain(&expression)?).into())),
         (Some(_), Some(both)) => {
             Err(both.unsupported(format!("`{field}` and `{field}RegExp` cannot both be demanded"), "keep the narrower one"))
         }
@@ -301,16 +302,6 @@ fn authority(part: &Part<'_>) -> Result<Value, PolicyError> {
     Ok(json!({"x509": {"pem": plain(part)?, "type": "ca"}}))
 }
 
-fn hash_of(part: &Part<'_>) -> Result<&'static str, PolicyError> {
-    match plain(part)? {
-        "sha256" => Ok("sha256"),
-        "sha384" => Ok("sha384"),
-        "sha512" => Ok("sha512"),
-        "sha224" => Err(part.unsupported("signatures over SHA-224 are not verified", "sign with SHA-256 or longer")),
-        _ => Err(part.invalid("the algorithm is `sha224`, `sha256`, `sha384` or `sha512`")),
-    }
-}
-
 /// The keys of a text: PEM blocks, each of which is a key of its own, or the place of one.
 fn key_anchors(part: &Part<'_>, hash: Option<&str>, resources: &Resources<'_>, native: &mut Native) -> Result<Vec<String>, PolicyError> {
     let text = plain(part)?.trim();
@@ -331,22 +322,6 @@ fn pem_anchors(text: &str, part: &Part<'_>, hash: Option<&str>, native: &mut Nat
 fn keys_in_secret(secret: &Resource<'_>, hash: Option<&str>, native: &mut Native) -> Result<Vec<String>, PolicyError> {
     let (text, part) = secret.text("cosign.pub")?;
     pem_anchors(&text, &part, hash, native)
-}
-
-/// Each block on its own; nothing if something stands outside of blocks.
-fn pem_blocks(text: &str) -> Option<Vec<String>> {
-    let (mut blocks, mut block) = (Vec::new(), String::new());
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        if line.starts_with("-----BEGIN") != block.is_empty() {
-            return None;
-        }
-        block.push_str(line);
-        block.push('\n');
-        if line.starts_with("-----END") {
-            blocks.push(std::mem::take(&mut block));
-        }
-    }
-    block.is_empty().then_some(blocks)
 }
 
 fn secret_anchors(
@@ -370,11 +345,4 @@ fn reference_anchor(part: &Part<'_>, text: &str, hash: Option<&str>, native: &mu
         return Err(part.unsupported(format!("`{text}` is no place of keys that is known"), hint));
     }
     Ok(native.anchor("key", json!({"publicKey": with_hash(json!({"ref": text}), hash)}), part))
-}
-
-fn with_hash(mut key: Value, hash: Option<&str>) -> Value {
-    if let (Some(key), Some(hash)) = (key.as_object_mut(), hash) {
-        key.insert("hash".to_owned(), hash.into());
-    }
-    key
 }
