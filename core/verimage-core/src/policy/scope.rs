@@ -146,7 +146,7 @@ impl Scope {
     pub fn is_open(&self) -> bool {
         match &self.form {
             Form::Containers(name) => name.is_open(),
-            Form::Native(_) | Form::Kyverno(_) => self.text.contains(['*', '?']),
+            _ => self.text.contains(['*', '?']),
         }
     }
 
