@@ -16,8 +16,8 @@ pub(crate) fn parse(case: &Case) -> Result<Answer, String> {
     let asked = case.params.get("policy_kind").and_then(Value::as_str).unwrap_or("native");
     let known = match format {
         Some(format) => {
-            use PolicyFormat::{Containers, Kyverno, KyvernoImageValidating, Native, Notation};
-            matches!(format, Native | Notation | Kyverno | KyvernoImageValidating | Containers)
+            use PolicyFormat::{ClusterImagePolicy, Containers, Kyverno, KyvernoImageValidating, Native, Notation};
+            matches!(format, Native | Notation | Kyverno | KyvernoImageValidating | Containers | ClusterImagePolicy)
         }
         None => {
             matches!(asked, "native" | "verimage" | "ClusterPolicy" | "Policy")
@@ -32,7 +32,9 @@ pub(crate) fn parse(case: &Case) -> Result<Answer, String> {
         // Its trust stores and keys are elsewhere.
         Some(PolicyFormat::Notation | PolicyFormat::Containers) => answer(PolicyLoader::new().convert(&text)),
         // So are keys in services.
-        Some(PolicyFormat::Kyverno) => answer(PolicyLoader::new().with_key_resolver(Arc::new(SomeKey)).load(&file)),
+        Some(PolicyFormat::Kyverno | PolicyFormat::ClusterImagePolicy) => {
+            answer(PolicyLoader::new().with_key_resolver(Arc::new(SomeKey)).load(&file))
+        }
         _ => answer(PolicyLoader::new().load(&file)),
     })
 }

@@ -222,8 +222,13 @@ fn store(authority: &Part<'_>, format: Format, world: &World<'_>, native: &mut N
     source.check_members(&["oci", "signaturePullSecrets", "tagPrefix"])?;
     let (message, hint) = ("credentials do not belong to a policy here", "leave it out, and log in where the check runs");
     refuse(source, &[("signaturePullSecrets", message, hint)])?;
-    store.insert("repository".to_owned(), source.need("oci")?.text()?.into());
-    match given(source, "tagPrefix") {
+    let (repository, prefix) = (given(source, "oci"), given(source, "tagPrefix"));
+    if repository.is_none() && prefix.is_none() {
+        return Err(source.invalid("a source is `oci`, `tagPrefix` or both"));
+    }
+    let repository = repository.map(|repository| repository.text()).transpose()?;
+    store.extend(repository.map(|repository| ("repository".to_owned(), repository.into())));
+    match prefix {
         Some(prefix) if kind != "tag" => {
             Err(prefix.unsupported("what is found among referrers has no tag", "leave it out, or look for tags alone"))
         }

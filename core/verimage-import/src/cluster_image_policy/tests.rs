@@ -276,6 +276,8 @@ fn every_member_of_keyless_counts() {
 fn places_and_forms_are_kept() {
     let placed = policy(json!([by_key(json!({"source": [{"oci": "s.example/signatures", "tagPrefix": "p-"}]}))]));
     assert_eq!(found(&placed, "/stores/signatures-1"), json!({"type": "tag", "repository": "s.example/signatures", "tagPrefix": "p-"}));
+    let prefixed = policy(json!([by_key(json!({"source": [{"tagPrefix": "p-"}]}))]));
+    assert_eq!(found(&prefixed, "/stores/signatures-1"), json!({"type": "tag", "tagPrefix": "p-"}));
     let bundles = policy(json!([by_identity(json!({}), json!({"signatureFormat": "bundle", "source": [{"oci": "s.example/a"}]}))]));
     assert_eq!(found(&bundles, "/stores/signatures-1"), json!({"type": "referrers", "repository": "s.example/a"}));
     assert_eq!(found(&bundles, &format!("{LEAF}/format")), "bundle");
@@ -494,6 +496,7 @@ fn trust_roots_are_well_formed() {
         spec(json!({"repository": {"root": "", "mirrorFS": "", "targets": "targets"}}), "/repository"),
         spec(json!({"remote": {}, "sigstoreKeys": keys()}), "/remote"),
         at("tLogs/0/hashAlgorithm", json!("sha-512")),
+        at("ctLogs/0/logID", json!("ctfe")),
         at("ctLogs/0/publicKey", in_base64("-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----")),
         (with(base.clone(), "/1/apiVersion", json!("policy.sigstore.dev/v1beta1")), "/1/apiVersion".to_owned()),
     ] {

@@ -1,5 +1,6 @@
 //! `TrustRoot` as a trusted root of sigstore (`policy.sigstore.dev/v1alpha1`).
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -45,6 +46,14 @@ pub(super) struct TrustRoots<'a> {
 struct Root<'a> {
     document: Value,
     origin: Part<'a>,
+    /// The name of the native anchor, once there is one.
+    anchor: OnceCell<String>,
+}
+
+impl<'a> Root<'a> {
+    fn new(document: Value, origin: Part<'a>) -> Self {
+        Self { document, origin, anchor: OnceCell::new() }
+    }
 }
 
 impl<'a> TrustRoots<'a> {
@@ -68,7 +77,8 @@ impl<'a> TrustRoots<'a> {
             return Err(reference.invalid(format!("this TrustRoot has no `{}`", section.names().0)));
         }
         let root = self.find(reference)?;
-        Ok(native.anchor("root", json!({"trustedRoot": {"json": root.document.to_string()}}), &root.origin))
+        let define = || native.anchor("root", json!({"trustedRoot": {"json": root.document.to_string()}}), &root.origin);
+        Ok(root.anchor.get_or_init(define).clone())
     }
 
     /// Whether the TrustRoot has something of this kind.
@@ -94,10 +104,10 @@ fn read<'a>(spec: &Part<'a>) -> Result<Root<'a>, PolicyError> {
         return Err(tuf.unsupported("a repository of TUF metadata is not followed while a policy is loaded", hint));
     }
     match (spec.get("sigstoreKeys"), given(spec, "trustedRootJSON")) {
-        (Some(keys), None) => Ok(Root { document: of_keys(&keys)?, origin: keys }),
+        (Some(keys), None) => Ok(Root::new(of_keys(&keys)?, keys)),
         (None, Some(text)) => {
             let document = strict_value(text.text()?.as_bytes()).map_err(|error| text.invalid(format!("this is no JSON: {error}")))?;
-            Ok(Root { document, origin: text })
+            Ok(Root::new(document, text))
         }
         _ => Err(spec.invalid("a TrustRoot is exactly one of `sigstoreKeys`, `trustedRootJSON`, `remote` and `repository`")),
     }
@@ -121,7 +131,10 @@ fn of_keys(keys: &Part<'_>) -> Result<Value, PolicyError> {
 
 /// The keys are valid from ever and for ever, as they are there.
 fn log(log: &Part<'_>) -> Result<Value, PolicyError> {
-    log.check_members(&["baseURL", "hashAlgorithm", "publicKey"])?;
+    log.check_members(&["baseURL", "hashAlgorithm", "logID", "publicKey"])?;
+    if let Some(identifier) = given(log, "logID") {
+        return Err(identifier.unsupported("policy-controller takes the hash of the key for it, whatever stands here", "remove it"));
+    }
     let hash = log.need("hashAlgorithm")?;
     if !matches!(hash.text()?.to_ascii_lowercase().as_str(), "sha256" | "sha-256") {
         return Err(hash.unsupported("the trees of logs are hashed with SHA-256 here", "write `sha-256`"));
