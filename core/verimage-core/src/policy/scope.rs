@@ -4,7 +4,7 @@ mod containers;
 mod kyverno;
 mod native;
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -46,15 +46,41 @@ pub enum Location {
     },
 }
 
-/// How narrow a scope is; the greater wins.
+/// How narrow a scope is for an image; the greater wins. Those of languages that rank in different ways cannot be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Specificity(Rank);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rank {
+    Parts(Parts),
+}
+
+/// What is literal in a scope of host, path, tag and digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Specificity {
+struct Parts {
     digest: bool,
     host: u8,
     literal_segments: usize,
     literal_characters: usize,
     closed: Reverse<bool>,
     tag: u8,
+}
+
+impl Specificity {
+    /// That of two scopes of one rule that both match.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Rank::Parts(own), Rank::Parts(other)) => Self(Rank::Parts(own.max(other))),
+        }
+    }
+}
+
+impl PartialOrd for Specificity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        match (&self.0, &other.0) {
+            (Rank::Parts(own), Rank::Parts(other)) => Some(own.cmp(other)),
+        }
+    }
 }
 
 impl Scope {
@@ -101,13 +127,13 @@ impl Scope {
         self.native().is_none()
     }
 
-    /// How narrow this scope is; all the same in languages that know no such thing.
-    pub fn specificity(&self) -> Specificity {
-        match &self.form {
-            Form::Native(pattern) => pattern.specificity(),
-            Form::Containers(name) => name.specificity(),
-            Form::Kyverno(_) => Specificity::default(),
-        }
+    /// How narrow this scope is for an image that it matches; all the same in languages that know no such thing.
+    pub fn specificity(&self, _image: &ImageRef) -> Specificity {
+        Specificity(match &self.form {
+            Form::Native(pattern) => Rank::Parts(pattern.specificity()),
+            Form::Containers(name) => Rank::Parts(name.specificity()),
+            Form::Kyverno(_) => Rank::Parts(Parts::default()),
+        })
     }
 
     fn native(&self) -> Option<&Pattern> {
