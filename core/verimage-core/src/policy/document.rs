@@ -260,6 +260,12 @@ pub enum Dialect {
     /// Kyverno's: `*` is any run of characters of `registry/path:tag` or `registry/path@digest`, `?` is any one of them. Such
     /// a rule applies always, as every rule does there.
     Kyverno,
+    /// Connaisseur's: `*` is any run of characters of `registry/path[:tag][@digest]`, `?` is any one of them, and anything may
+    /// stand before and behind the pattern. The narrowest pattern wins, as there; of equals the last one.
+    Connaisseur,
+    /// Portieris': `*` is any run of characters, in the host and in the rest each for itself; a tag or digest may stand behind
+    /// the pattern. The pattern with more characters wins.
+    Portieris,
 }
 
 impl Dialect {

@@ -69,8 +69,8 @@ impl Policy {
     }
 
     /// Which rules judge an image: every matching `always` rule, and the most specific `select` rule; several of these, if
-    /// they cannot be compared. Where unmatched images
-    /// are denied, rules in audit mode that only apply always do not make an image matched: the list is then empty.
+    /// they cannot be compared. Where unmatched images are denied, rules in audit mode that only apply always do not make an
+    /// image matched: the list is then empty.
     ///
     /// # Errors
     /// The names of the rules that match equally well.
@@ -112,6 +112,7 @@ fn keep_best<'a>(best: &mut Vec<(Specificity, Vec<&'a Rule>)>, specificity: Spec
     }
     best.retain(|(other, _)| other.partial_cmp(&specificity) != Some(Ordering::Less));
     match best.iter_mut().find(|(other, _)| *other == specificity) {
+        Some((_, tied)) if specificity.last_wins() => *tied = vec![rule],
         Some((_, tied)) => tied.push(rule),
         None => best.push((specificity, vec![rule])),
     }

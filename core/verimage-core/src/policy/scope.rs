@@ -1,17 +1,21 @@
 //! Which images a rule is for: scopes, in the language that a rule says.
 
+mod connaisseur;
 mod containers;
 mod kyverno;
 mod native;
+mod portieris;
 
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use self::connaisseur::{Components, ConnaisseurPattern};
 use self::containers::Name;
 use self::kyverno::KyvernoPattern;
 use self::native::Pattern;
+use self::portieris::{PortierisPattern, Qualities};
 use super::document::Dialect;
 use crate::reference::ImageRef;
 
@@ -27,6 +31,8 @@ enum Form {
     Native(Pattern),
     Containers(Name),
     Kyverno(KyvernoPattern),
+    Connaisseur(ConnaisseurPattern),
+    Portieris(PortierisPattern),
 }
 
 /// Where an image is, for scopes that speak of places; patterns of native policies do not.
@@ -53,6 +59,8 @@ pub struct Specificity(Rank);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Rank {
     Parts(Parts),
+    Components(Components),
+    Qualities(Qualities),
 }
 
 /// What is literal in a scope of host, path, tag and digest.
@@ -70,8 +78,15 @@ impl Specificity {
     /// That of two scopes of one rule that both match.
     pub(super) fn or(self, other: Self) -> Self {
         match (self.0, other.0) {
-            (Rank::Parts(own), Rank::Parts(other)) => Self(Rank::Parts(own.max(other))),
+            (Rank::Qualities(own), Rank::Qualities(other)) => Self(Rank::Qualities(own.or(other))),
+            (own, other) if Self(own.clone()) < Self(other.clone()) => Self(other),
+            (own, _) => Self(own),
         }
+    }
+
+    /// Whether of rules that are equally narrow the last one judges; else none can win.
+    pub(super) fn last_wins(&self) -> bool {
+        matches!(self.0, Rank::Components(_))
     }
 }
 
@@ -79,6 +94,9 @@ impl PartialOrd for Specificity {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         match (&self.0, &other.0) {
             (Rank::Parts(own), Rank::Parts(other)) => Some(own.cmp(other)),
+            (Rank::Components(own), Rank::Components(other)) => Some(own.cmp(other)),
+            (Rank::Qualities(own), Rank::Qualities(other)) => own.partial_cmp(other),
+            _ => None,
         }
     }
 }
@@ -101,6 +119,8 @@ impl Scope {
             Dialect::Native => Form::Native(Pattern::parse(text)?),
             Dialect::Containers => Form::Containers(Name::parse(text)?),
             Dialect::Kyverno => Form::Kyverno(KyvernoPattern::parse(text)?),
+            Dialect::Connaisseur => Form::Connaisseur(ConnaisseurPattern::parse(text)?),
+            Dialect::Portieris => Form::Portieris(PortierisPattern::parse(text)?),
         };
         Ok(Self { text: text.to_owned(), form })
     }
@@ -111,6 +131,8 @@ impl Scope {
             Form::Native(pattern) => pattern.matches(image),
             Form::Containers(name) => name.matches(image, location),
             Form::Kyverno(pattern) => pattern.matches_any_spelling(image),
+            Form::Connaisseur(pattern) => pattern.matches(image),
+            Form::Portieris(pattern) => pattern.matches_any_spelling(image),
         }
     }
 
@@ -118,6 +140,7 @@ impl Scope {
     pub(super) fn excepts(&self, image: &ImageRef, location: &Location) -> bool {
         match &self.form {
             Form::Kyverno(pattern) => pattern.matches_every_spelling(image),
+            Form::Portieris(pattern) => pattern.matches_every_spelling(image),
             _ => self.matches(image, location),
         }
     }
@@ -128,18 +151,20 @@ impl Scope {
     }
 
     /// How narrow this scope is for an image that it matches; all the same in languages that know no such thing.
-    pub fn specificity(&self, _image: &ImageRef) -> Specificity {
+    pub fn specificity(&self, image: &ImageRef) -> Specificity {
         Specificity(match &self.form {
             Form::Native(pattern) => Rank::Parts(pattern.specificity()),
             Form::Containers(name) => Rank::Parts(name.specificity()),
             Form::Kyverno(_) => Rank::Parts(Parts::default()),
+            Form::Connaisseur(pattern) => Rank::Components(pattern.components(image)),
+            Form::Portieris(pattern) => Rank::Qualities(pattern.qualities(image)),
         })
     }
 
     fn native(&self) -> Option<&Pattern> {
         match &self.form {
             Form::Native(pattern) => Some(pattern),
-            Form::Containers(_) | Form::Kyverno(_) => None,
+            _ => None,
         }
     }
 
@@ -165,6 +190,8 @@ impl Scope {
             Form::Native(pattern) => pattern.canonical(),
             Form::Containers(name) => format!("{name:?}"),
             Form::Kyverno(pattern) => format!("{pattern:?}"),
+            Form::Connaisseur(pattern) => format!("{pattern:?}"),
+            Form::Portieris(pattern) => format!("{pattern:?}"),
         }
     }
 
@@ -186,7 +213,7 @@ impl Scope {
         match (&self.form, other.native()) {
             (Form::Native(own), Some(other)) => own.covers_untagged(other),
             (Form::Containers(own), _) => *own == Name::Everything,
-            (Form::Native(_), None) | (Form::Kyverno(_), _) => false,
+            _ => false,
         }
     }
 }
