@@ -4,6 +4,7 @@ mod containers;
 mod detect;
 mod document;
 mod imported;
+mod keys;
 mod kyverno;
 mod native;
 mod objects;

@@ -1,21 +1,15 @@
 //! What must prove a signature beside the signer's key: `rekor` and `ctlog`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-use verimage_core::{Digest, PolicyError};
+use verimage_core::PolicyError;
 
 use super::{plain, refuse};
+use crate::keys;
 use crate::native::Native;
 use crate::part::Part;
 
 /// The log of sigstore's public instance, whose key is known.
 const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
-/// How the keys of logs begin, with the names that trusted roots have for their types.
-const LOG_KEYS: [(&[u8], &str); 2] = [
-    (b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", "PKIX_ECDSA_P256_SHA_256"),
-    (b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70", "PKIX_ED25519"),
-];
 
 /// Who issued the certificates of the signers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +74,8 @@ fn transparency(signer: &Part<'_>, native: &mut Native) -> Result<Value, PolicyE
     }
     match (rekor.get("pubkey"), url.map(|url| url.trim_end_matches('/'))) {
         (Some(key), url) => {
-            let root = trusted_root(&key, url.unwrap_or(PUBLIC_LOG))?;
-            Ok(json!({"root": native.anchor("log", json!({"trustedRoot": {"json": root.to_string()}}), &key)}))
+            let log = keys::log(&key, plain(&key)?, url.unwrap_or(PUBLIC_LOG))?;
+            Ok(json!({"root": keys::trusted_root("log", json!({"tlogs": [log]}), &key, native)}))
         }
         (None, None | Some(PUBLIC_LOG)) => Ok("required".into()),
         (None, Some(_)) => {
@@ -89,25 +83,4 @@ fn transparency(signer: &Part<'_>, native: &mut Native) -> Result<Value, PolicyE
             Err(rekor.unsupported(message, "give it as `pubkey`; or `ignoreTlog: true`, if no log is needed"))
         }
     }
-}
-
-/// A trusted root of this one log.
-fn trusted_root(key: &Part<'_>, url: &str) -> Result<Value, PolicyError> {
-    let body: String = plain(key)?.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
-    let der = STANDARD.decode(&body).map_err(|_| key.invalid("this is no PEM public key"))?;
-    let kind = LOG_KEYS.iter().find(|(begin, _)| der.starts_with(begin)).map(|(_, kind)| *kind);
-    let kind = kind.ok_or_else(|| {
-        let hint = "write a native policy, and put the log into a trusted root";
-        key.unsupported("keys of logs are ECDSA P-256 or Ed25519 here", hint)
-    })?;
-    let identifier = hex::decode(Digest::sha256(&der).hex()).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default();
-    Ok(json!({
-        "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-        "tlogs": [{
-            "baseUrl": url,
-            "hashAlgorithm": "SHA2_256",
-            "publicKey": {"rawBytes": body, "keyDetails": kind, "validFor": {"start": "1970-01-01T00:00:00Z"}},
-            "logId": {"keyId": identifier},
-        }],
-    }))
 }
