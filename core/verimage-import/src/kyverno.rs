@@ -14,7 +14,7 @@ use verimage_core::policy::{Dialect, Scope};
 use crate::Imported;
 use crate::native::Native;
 use crate::objects::{Objects, Resources};
-use crate::part::Part;
+use crate::part::{Part, name_of, refuse};
 use attestor::{Scheme, Setting};
 
 const SPEC: &[&str] = &[
@@ -114,16 +114,6 @@ struct Context<'a> {
     prefix: &'a str,
     mode: &'static str,
     resources: &'a Resources<'a>,
-}
-
-/// Refuses the members that are given, each with why and what to do.
-fn refuse(part: &Part<'_>, members: &[(&str, &str, &str)]) -> Result<(), PolicyError> {
-    let refused = members.iter().find_map(|(name, message, hint)| Some((part.get_filled(name)?, message, hint)));
-    refused.map_or(Ok(()), |(member, message, hint)| Err(member.unsupported(format!("{}: {message}", name_of(&member)), *hint)))
-}
-
-fn name_of(part: &Part<'_>) -> String {
-    format!("`{}`", part.pointer.rsplit('/').next().unwrap_or_default())
 }
 
 fn check_spec(spec: &Part<'_>) -> Result<(), PolicyError> {

@@ -1,8 +1,10 @@
 #![doc = include_str!("../docs.md")]
 
+mod connaisseur;
 mod containers;
 mod detect;
 mod document;
+mod expression;
 mod imported;
 mod keys;
 mod kyverno;
@@ -29,6 +31,7 @@ pub fn import_objects(document: &Value) -> Result<Imported, PolicyError> {
     let objects = Objects::of(document)?;
     match PolicyFormat::detect(document) {
         Some(PolicyFormat::Kyverno) => kyverno::import(&objects),
+        Some(PolicyFormat::Connaisseur) => connaisseur::import(&objects),
         Some(PolicyFormat::KyvernoImageValidating) => {
             let message = "an ImageValidatingPolicy decides by CEL expressions, which are not evaluated";
             Err(unsupported(

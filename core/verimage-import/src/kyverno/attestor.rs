@@ -5,6 +5,7 @@ use verimage_core::PolicyError;
 
 use super::proof::{self, Certified};
 use super::{plain, refuse};
+use crate::expression::anywhere;
 use crate::keys;
 use crate::native::Native;
 use crate::objects::Resources;
@@ -273,7 +274,7 @@ fn name(keyless: &Part<'_>, field: &str) -> Result<(String, Value), PolicyError>
             text if text.contains(['*', '?']) => Ok((format!("{field}Glob"), text.into())),
             text => Ok((field.to_owned(), text.into())),
         },
-        (None, Some(expression)) => Ok((format!("{field}Regex"), format!("(?s:.*)(?:{})(?s:.*)", plain(&expression)?).into())),
+        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(&expression, plain(&expression)?)?.into())),
         (Some(_), Some(both)) => {
             Err(both.unsupported(format!("`{field}` and `{field}RegExp` cannot both be demanded"), "keep the narrower one"))
         }
