@@ -183,7 +183,8 @@ pub(crate) async fn explain(image: ImageRef, choice: &PolicyChoice, format: Form
 
 fn rule_fate(rule: &Rule, policy: &Policy, image: &ImageRef) -> RuleFate {
     let matching = rule.images().iter().filter(|scope| scope.matches(image, &Location::Registry));
-    let pattern = matching.max_by_key(|scope| scope.specificity()).map(Scope::to_string);
+    let narrower = |one, other| if narrows(other, one, image) { other } else { one };
+    let pattern = matching.reduce(narrower).map(Scope::to_string);
     RuleFate {
         name: rule.name().to_owned(),
         fate: fate(rule, pattern.is_some(), policy, image),
@@ -191,6 +192,10 @@ fn rule_fate(rule: &Rule, policy: &Policy, image: &ImageRef) -> RuleFate {
         mode: rule.mode(),
         requires: render::requirement(rule.require()),
     }
+}
+
+fn narrows(scope: &Scope, other: &Scope, image: &ImageRef) -> bool {
+    scope.specificity(image) >= other.specificity(image)
 }
 
 fn fate(rule: &Rule, pattern_matches: bool, policy: &Policy, image: &ImageRef) -> Fate {

@@ -7,7 +7,7 @@ mod common;
 use common::{IMAGE, World, code, late_leaf, leaf, policy, rule, try_policy};
 use serde_json::{Value, json};
 use verimage_core::manifest::{OCI_INDEX, OCI_MANIFEST};
-use verimage_core::policy::Mode;
+use verimage_core::policy::{Location, Mode};
 use verimage_core::{Decision, Digest, Limits, StoreErrorKind};
 
 fn signed() -> World {
@@ -402,6 +402,54 @@ fn a_rule_in_another_dialect_applies_always() {
     assert_eq!(pointer(rules), "/rules/0/apply");
     let rules = json!([{"name": "kyverno", "dialect": "kyverno", "images": ["a/b:*"], "apply": "always", "require": leaf("a")}]);
     assert_eq!(pointer(rules), "/rules/0/images/0");
+}
+
+fn allowing(dialect: &str, name: &str, pattern: &str) -> Value {
+    json!({"name": name, "dialect": dialect, "images": [pattern], "require": {"allow": {"reason": "demo"}}})
+}
+
+/// The names of the rules that judge the image; of those that tie, if none does.
+fn judging(rules: Value, image: &str) -> Vec<String> {
+    let policy = policy(rules);
+    match policy.select(&image.parse().unwrap(), &Location::Registry) {
+        Ok(rules) => rules.iter().map(|rule| rule.name().to_owned()).collect(),
+        Err(ambiguous) => ambiguous.rules,
+    }
+}
+
+#[test]
+fn the_last_of_equal_patterns_of_connaisseur_judges() {
+    let rule = |name: &str, pattern: &str| allowing("connaisseur", name, pattern);
+    assert_eq!(judging(json!([rule("a", "*a*"), rule("b", "*r*"), rule("c", "*")]), "r.example/a:1"), ["b"]);
+    assert_eq!(judging(json!([rule("a", "*a*"), rule("b", "*r*"), rule("c", "r.example/*")]), "r.example/a:1"), ["c"]);
+    assert_eq!(judging(json!([rule("a", "r.example/*")]), "s.example/a:1"), Vec::<String>::new());
+}
+
+#[test]
+fn equal_patterns_of_portieris_cannot_win() {
+    let rule = |name: &str, pattern: &str| allowing("portieris", name, pattern);
+    assert_eq!(judging(json!([rule("a", "r.example/a*"), rule("b", "r.example/*b"), rule("c", "*")]), "r.example/ab:1"), ["a", "b"]);
+    assert_eq!(judging(json!([rule("a", "r.example/a*"), rule("b", "r.example/*b:1")]), "r.example/ab:1"), ["b"]);
+    let tied = policy(json!([rule("a", "r.example/a*"), rule("b", "r.example/*b")]));
+    assert!(tied.select(&"r.example/ab".parse().unwrap(), &Location::Registry).is_err());
+}
+
+/// Which spelling was asked for is not known, and rules of several languages have no order: each that could win judges.
+#[test]
+fn rules_that_cannot_be_compared_judge_together() {
+    let rule = |name: &str, pattern: &str| allowing("portieris", name, pattern);
+    let rules = json!([rule("any", "*"), rule("short", "nginx"), rule("hub", "docker.io/*"), rule("full", "docker.io/library/*")]);
+    assert_eq!(judging(rules.clone(), "nginx:1"), ["short", "full"]);
+    assert_eq!(judging(rules.clone(), "bitnami/redis"), ["hub"]);
+    assert_eq!(judging(rules, "r.example/a"), ["any"]);
+    let mixed = json!([
+        allowing("connaisseur", "theirs", "*"),
+        {"name": "ours", "images": ["registry.example/**"], "require": leaf("a")},
+        allowing("connaisseur", "narrower", "*:*"),
+    ]);
+    assert_eq!(judging(mixed.clone(), IMAGE), ["ours", "narrower"]);
+    assert_eq!(signed().judge(&policy(mixed.clone()), IMAGE).decision, Decision::Allow);
+    assert_eq!(World::default().judge(&policy(mixed), IMAGE).decision, Decision::Deny);
 }
 
 #[test]

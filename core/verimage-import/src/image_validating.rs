@@ -182,7 +182,9 @@ fn demands<'a>(spec: &Part<'a>) -> Result<Vec<(Part<'a>, Demand)>, PolicyError> 
         let expression = validation.need("expression")?;
         let demands = expression::demands(expression.text()?).ok_or_else(|| {
             let shape = "images.containers.map(i, verifyImageSignatures(i, [attestors.NAME])).all(e, e > 0)";
-            let hint = format!("one shape has a native form: `{shape}`, joined by `&&`; conditions over predicates are `conditions` of a native policy");
+            let hint = format!(
+                "one shape has a native form: `{shape}`, joined by `&&`; conditions over predicates are `conditions` of a native policy"
+            );
             expression.unsupported("this expression has no native form, and CEL is not evaluated", hint)
         })?;
         all.extend(demands.into_iter().map(|demand| (expression.clone(), demand)));

@@ -14,7 +14,7 @@ use verimage_core::policy::{Dialect, Scope};
 use crate::Imported;
 use crate::native::Native;
 use crate::objects::{Objects, Resources};
-use crate::part::{Part, refuse};
+use crate::part::{Part, name_of, refuse};
 use attestor::{Scheme, Setting};
 
 const SPEC: &[&str] = &[
@@ -114,10 +114,6 @@ struct Context<'a> {
     prefix: &'a str,
     mode: &'static str,
     resources: &'a Resources<'a>,
-}
-
-fn name_of(part: &Part<'_>) -> String {
-    format!("`{}`", part.pointer.rsplit('/').next().unwrap_or_default())
 }
 
 fn check_spec(spec: &Part<'_>) -> Result<(), PolicyError> {

@@ -1,12 +1,15 @@
 #![doc = include_str!("../docs.md")]
 
 mod cluster_image_policy;
+mod connaisseur;
 mod containers;
 mod detect;
 mod document;
+mod expression;
+mod image_validating;
 mod imported;
+mod keys;
 mod kyverno;
-mod material;
 mod native;
 mod objects;
 mod part;
@@ -31,15 +34,8 @@ pub fn import_objects(document: &Value) -> Result<Imported, PolicyError> {
     match PolicyFormat::detect(document) {
         Some(PolicyFormat::Kyverno) => kyverno::import(&objects),
         Some(PolicyFormat::ClusterImagePolicy) => cluster_image_policy::import(&objects),
-        Some(PolicyFormat::KyvernoImageValidating) => {
-            let message = "an ImageValidatingPolicy decides by CEL expressions, which are not evaluated";
-            Err(unsupported(
-                &objects,
-                "/spec/validations",
-                message,
-                "write it as a ClusterPolicy with `verifyImages`, or as a native policy",
-            ))
-        }
+        Some(PolicyFormat::Connaisseur) => connaisseur::import(&objects),
+        Some(PolicyFormat::KyvernoImageValidating) => image_validating::import(&objects),
         Some(other) => {
             let message = format!("this is a {other}, which this version of verimage cannot load");
             Err(unsupported(&objects, "", &message, "write it as a native policy; `verimage policy init` begins one"))

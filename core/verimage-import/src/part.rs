@@ -23,10 +23,14 @@ impl<'a> Part<'a> {
     /// Nothing, if this is a map with no other members than these.
     pub(crate) fn check_members(&self, known: &[&str]) -> Result<(), PolicyError> {
         let unknown = self.entries()?.into_iter().find(|(name, _)| !known.contains(name));
-        unknown.map_or(Ok(()), |(name, part)| {
-            let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-            Err(part.invalid(format!("`{name}` is no member of this part of the policy")).with_hint(format!("it has {}", known.join(", "))))
-        })
+        unknown.map_or(Ok(()), |(_, member)| Err(member.unknown(known)))
+    }
+
+    /// That this member is none of those that are known.
+    pub(crate) fn unknown(&self, known: &[&str]) -> PolicyError {
+        let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+        let message = format!("{} is no member of this part of the policy", name_of(self));
+        self.invalid(message).with_hint(format!("it has {}", known.join(", ")))
     }
 
     /// The member `name`, if it is given.
@@ -83,6 +87,11 @@ impl<'a> Part<'a> {
 
 /// Refuses the members that are given, each with why and what to do.
 pub(crate) fn refuse(part: &Part<'_>, members: &[(&str, &str, &str)]) -> Result<(), PolicyError> {
-    let refused = members.iter().find_map(|(name, message, hint)| Some((part.get_filled(name)?, name, message, hint)));
-    refused.map_or(Ok(()), |(member, name, message, hint)| Err(member.unsupported(format!("`{name}`: {message}"), *hint)))
+    let refused = members.iter().find_map(|(name, message, hint)| Some((part.get_filled(name)?, message, hint)));
+    refused.map_or(Ok(()), |(member, message, hint)| Err(member.unsupported(format!("{}: {message}", name_of(&member)), *hint)))
+}
+
+/// The name of a member, as messages print it.
+pub(crate) fn name_of(part: &Part<'_>) -> String {
+    format!("`{}`", part.pointer.rsplit('/').next().unwrap_or_default())
 }

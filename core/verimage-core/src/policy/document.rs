@@ -274,9 +274,18 @@ pub enum Dialect {
     /// Kyverno's: `*` is any run of characters of `registry/path:tag` or `registry/path@digest`, `?` is any one of them. Such
     /// a rule applies always, as every rule does there.
     Kyverno,
+    /// Those of Kyverno's `ImageValidatingPolicy`: `*` is any run of characters of a reference as it may have been written, `?` is
+    /// any one of them. Such a rule applies always.
+    ImageValidatingPolicy,
     /// policy-controller's: `*` is any run without `/` of `registry/path:tag` or `registry/path@digest`, `**` any run. Such a
     /// rule applies always, as every rule does there.
     PolicyController,
+    /// Connaisseur's: `*` is any run of characters of `registry/path[:tag][@digest]`, `?` is any one of them, and anything may
+    /// stand before and behind the pattern. The narrowest pattern wins, as there; of equals the last one.
+    Connaisseur,
+    /// Portieris': `*` is any run of characters, in the host and in the rest each for itself; a tag or digest may stand behind
+    /// the pattern. The pattern with more characters wins.
+    Portieris,
 }
 
 impl Dialect {
@@ -287,15 +296,9 @@ impl Dialect {
 
     /// Why a rule in this dialect cannot take part in this way.
     pub(super) fn refuses(self, apply: Apply) -> Option<&'static str> {
-        match (self, apply) {
-            (Self::Kyverno, Apply::Select) => {
-                Some("in the dialect `kyverno` every rule that matches judges, none is selected: write `apply: always`")
-            }
-            (Self::PolicyController, Apply::Select) => {
-                Some("in the dialect `policyController` every rule that matches judges, none is selected: write `apply: always`")
-            }
-            _ => None,
-        }
+        let knows_no_selection = matches!(self, Self::Kyverno | Self::ImageValidatingPolicy | Self::PolicyController);
+        let refused = knows_no_selection && apply == Apply::Select;
+        refused.then_some("in this dialect every rule that matches judges, none is selected: write `apply: always`")
     }
 }
 

@@ -10,6 +10,7 @@ mod pattern;
 mod scope;
 mod signed_identity;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -69,8 +70,9 @@ impl Policy {
         self.unmatched
     }
 
-    /// Which rules judge an image: every matching `always` rule, and the most specific `select` rule. Where unmatched images
-    /// are denied, rules in audit mode that only apply always do not make an image matched: the list is then empty.
+    /// Which rules judge an image: every matching `always` rule, and the most specific `select` rule; several of these, if
+    /// they cannot be compared. Where unmatched images are denied, rules in audit mode that only apply always do not make an
+    /// image matched: the list is then empty.
     ///
     /// # Errors
     /// The names of the rules that match equally well.
@@ -81,29 +83,40 @@ impl Policy {
     /// The same once the digest is known: `known` is the image that was asked for, with it.
     pub(crate) fn select_resolved(&self, asked: &ImageRef, known: &ImageRef, location: &Location) -> Result<Vec<&Rule>, Ambiguous> {
         let mut applying: Vec<&Rule> = Vec::new();
-        let mut best: Option<(Specificity, Vec<&Rule>)> = None;
+        let mut best: Vec<(Specificity, Vec<&Rule>)> = Vec::new();
         for rule in self.rules.iter() {
             let Some(specificity) = rule.matches_resolved(asked, known, location) else { continue };
             if rule.apply == Apply::Always {
                 applying.push(rule);
-                continue;
-            }
-            match &mut best {
-                Some((winner, _)) if *winner > specificity => {}
-                Some((winner, tied)) if *winner == specificity => tied.push(rule),
-                _ => best = Some((specificity, vec![rule])),
+            } else {
+                keep_best(&mut best, specificity, rule);
             }
         }
-        match best.map(|(_, rules)| rules) {
-            Some(tied) if tied.len() > 1 => Err(Ambiguous { rules: tied.iter().map(|rule| rule.name.clone()).collect() }),
-            None if self.unmatched == Unmatched::Deny && applying.iter().all(|rule| rule.mode == Mode::Audit) => Ok(Vec::new()),
-            selected => Ok(selected.into_iter().flatten().chain(applying).collect()),
+        if let Some((_, tied)) = best.iter().find(|(_, tied)| tied.len() > 1) {
+            return Err(Ambiguous { rules: tied.iter().map(|rule| rule.name.clone()).collect() });
         }
+        if best.is_empty() && self.unmatched == Unmatched::Deny && applying.iter().all(|rule| rule.mode == Mode::Audit) {
+            return Ok(Vec::new());
+        }
+        Ok(best.into_iter().flat_map(|(_, rules)| rules).chain(applying).collect())
     }
 
     /// Whether a rule could match this image once its digest is known.
     pub(crate) fn has_digest_scope_for(&self, image: &ImageRef) -> bool {
         self.rules.iter().flat_map(|rule| rule.images.iter().chain(&rule.except)).any(|scope| scope.matches_but_for_digest(image))
+    }
+}
+
+/// Adds a rule to the most specific ones so far, of which none is more specific than another, in groups of equals.
+fn keep_best<'a>(best: &mut Vec<(Specificity, Vec<&'a Rule>)>, specificity: Specificity, rule: &'a Rule) {
+    if best.iter().any(|(other, _)| *other > specificity) {
+        return;
+    }
+    best.retain(|(other, _)| other.partial_cmp(&specificity) != Some(Ordering::Less));
+    match best.iter_mut().find(|(other, _)| *other == specificity) {
+        Some((_, tied)) if specificity.last_wins() => *tied = vec![rule],
+        Some((_, tied)) => tied.push(rule),
+        None => best.push((specificity, vec![rule])),
     }
 }
 
@@ -167,7 +180,8 @@ impl Rule {
             return None;
         }
         let matches = |scope: &&Scope| scope.matches(seen_by(scope), location) || scope.resolves_tags() && scope.matches(known, location);
-        self.images.iter().filter(matches).map(Scope::specificity).max()
+        let matching = self.images.iter().filter(matches);
+        matching.map(|scope| scope.specificity(seen_by(scope))).reduce(Specificity::or)
     }
 }
 

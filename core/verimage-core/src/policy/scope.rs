@@ -1,19 +1,26 @@
 //! Which images a rule is for: scopes, in the language that a rule says.
 
+mod connaisseur;
 mod containers;
+mod image_validating;
 mod kyverno;
 mod native;
 mod policy_controller;
+mod portieris;
+mod spelling;
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use self::connaisseur::{Components, ConnaisseurPattern};
 use self::containers::Name;
+use self::image_validating::ImageValidatingPattern;
 use self::kyverno::KyvernoPattern;
 use self::native::Pattern;
 use self::policy_controller::PolicyControllerPattern;
+use self::portieris::{PortierisPattern, Qualities};
 use super::document::Dialect;
 use crate::reference::ImageRef;
 
@@ -29,7 +36,10 @@ enum Form {
     Native(Pattern),
     Containers(Name),
     Kyverno(KyvernoPattern),
+    ImageValidating(ImageValidatingPattern),
     PolicyController(PolicyControllerPattern),
+    Connaisseur(ConnaisseurPattern),
+    Portieris(PortierisPattern),
 }
 
 /// Where an image is, for scopes that speak of places; patterns of native policies do not.
@@ -49,15 +59,53 @@ pub enum Location {
     },
 }
 
-/// How narrow a scope is; the greater wins.
+/// How narrow a scope is for an image; the greater wins. Those of languages that rank in different ways cannot be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Specificity(Rank);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rank {
+    Parts(Parts),
+    Components(Components),
+    Qualities(Qualities),
+}
+
+/// What is literal in a scope of host, path, tag and digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Specificity {
+struct Parts {
     digest: bool,
     host: u8,
     literal_segments: usize,
     literal_characters: usize,
     closed: Reverse<bool>,
     tag: u8,
+}
+
+impl Specificity {
+    /// That of two scopes of one rule that both match.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Rank::Qualities(own), Rank::Qualities(other)) => Self(Rank::Qualities(own.or(other))),
+            (own, other) if Self(own.clone()) < Self(other.clone()) => Self(other),
+            (own, _) => Self(own),
+        }
+    }
+
+    /// Whether of rules that are equally narrow the last one judges; else none can win.
+    pub(super) fn last_wins(&self) -> bool {
+        matches!(self.0, Rank::Components(_))
+    }
+}
+
+impl PartialOrd for Specificity {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        match (&self.0, &other.0) {
+            (Rank::Parts(own), Rank::Parts(other)) => Some(own.cmp(other)),
+            (Rank::Components(own), Rank::Components(other)) => Some(own.cmp(other)),
+            (Rank::Qualities(own), Rank::Qualities(other)) => own.partial_cmp(other),
+            _ => None,
+        }
+    }
 }
 
 impl Scope {
@@ -78,7 +126,10 @@ impl Scope {
             Dialect::Native => Form::Native(Pattern::parse(text)?),
             Dialect::Containers => Form::Containers(Name::parse(text)?),
             Dialect::Kyverno => Form::Kyverno(KyvernoPattern::parse(text)?),
+            Dialect::ImageValidatingPolicy => Form::ImageValidating(ImageValidatingPattern::parse(text)?),
             Dialect::PolicyController => Form::PolicyController(PolicyControllerPattern::parse(text)?),
+            Dialect::Connaisseur => Form::Connaisseur(ConnaisseurPattern::parse(text)?),
+            Dialect::Portieris => Form::Portieris(PortierisPattern::parse(text)?),
         };
         Ok(Self { text: text.to_owned(), form })
     }
@@ -89,7 +140,10 @@ impl Scope {
             Form::Native(pattern) => pattern.matches(image),
             Form::Containers(name) => name.matches(image, location),
             Form::Kyverno(pattern) => pattern.matches_any_spelling(image),
+            Form::ImageValidating(pattern) => pattern.matches_any_spelling(image),
             Form::PolicyController(pattern) => pattern.matches_any_spelling(image),
+            Form::Connaisseur(pattern) => pattern.matches(image),
+            Form::Portieris(pattern) => pattern.matches_any_spelling(image),
         }
     }
 
@@ -97,7 +151,9 @@ impl Scope {
     pub(super) fn excepts(&self, image: &ImageRef, location: &Location) -> bool {
         match &self.form {
             Form::Kyverno(pattern) => pattern.matches_every_spelling(image),
+            Form::ImageValidating(pattern) => pattern.matches_every_spelling(image),
             Form::PolicyController(pattern) => pattern.matches_every_spelling(image),
+            Form::Portieris(pattern) => pattern.matches_every_spelling(image),
             _ => self.matches(image, location),
         }
     }
@@ -107,19 +163,21 @@ impl Scope {
         self.native().is_none()
     }
 
-    /// How narrow this scope is; all the same in languages that know no such thing.
-    pub fn specificity(&self) -> Specificity {
-        match &self.form {
-            Form::Native(pattern) => pattern.specificity(),
-            Form::Containers(name) => name.specificity(),
-            Form::Kyverno(_) | Form::PolicyController(_) => Specificity::default(),
-        }
+    /// How narrow this scope is for an image that it matches; all the same in languages that know no such thing.
+    pub fn specificity(&self, image: &ImageRef) -> Specificity {
+        Specificity(match &self.form {
+            Form::Native(pattern) => Rank::Parts(pattern.specificity()),
+            Form::Containers(name) => Rank::Parts(name.specificity()),
+            Form::Kyverno(_) | Form::ImageValidating(_) | Form::PolicyController(_) => Rank::Parts(Parts::default()),
+            Form::Connaisseur(pattern) => Rank::Components(pattern.components(image)),
+            Form::Portieris(pattern) => Rank::Qualities(pattern.qualities(image)),
+        })
     }
 
     fn native(&self) -> Option<&Pattern> {
         match &self.form {
             Form::Native(pattern) => Some(pattern),
-            Form::Containers(_) | Form::Kyverno(_) | Form::PolicyController(_) => None,
+            _ => None,
         }
     }
 
@@ -161,7 +219,10 @@ impl Scope {
             Form::Native(pattern) => pattern.canonical(),
             Form::Containers(name) => format!("{name:?}"),
             Form::Kyverno(pattern) => format!("{pattern:?}"),
+            Form::ImageValidating(pattern) => format!("{pattern:?}"),
             Form::PolicyController(pattern) => format!("{pattern:?}"),
+            Form::Connaisseur(pattern) => format!("{pattern:?}"),
+            Form::Portieris(pattern) => format!("{pattern:?}"),
         }
     }
 
@@ -183,7 +244,7 @@ impl Scope {
         match (&self.form, other.native()) {
             (Form::Native(own), Some(other)) => own.covers_untagged(other),
             (Form::Containers(own), _) => *own == Name::Everything,
-            (Form::Native(_), None) | (Form::Kyverno(_) | Form::PolicyController(_), _) => false,
+            _ => false,
         }
     }
 }

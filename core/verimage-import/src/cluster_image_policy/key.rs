@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use verimage_core::PolicyError;
 
 use super::{NAMESPACE, World, given};
-use crate::material::{hash_named, pem_blocks, with_hash};
+use crate::keys::{hash_named, pem_blocks, with_hash};
 use crate::native::Native;
 use crate::part::Part;
 

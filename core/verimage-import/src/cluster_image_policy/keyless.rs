@@ -5,7 +5,7 @@ use verimage_core::PolicyError;
 
 use super::trust_root::Section;
 use super::{World, given};
-use crate::material::anywhere;
+use crate::expression::anywhere;
 use crate::native::Native;
 use crate::part::Part;
 
@@ -17,7 +17,7 @@ pub(super) fn signer(keyless: &Part<'_>, world: &World<'_>, native: &mut Native)
     keyless.check_members(&["ca-cert", "identities", "insecureIgnoreSCT", "trustRootRef", "url"])?;
     let root = given(keyless, "trustRootRef");
     check_authority(keyless, root.as_ref())?;
-    let identities = identities(keyless)?;
+    let identities = identities(keyless, native)?;
     let ignores_sct = keyless.get("insecureIgnoreSCT").map_or(Ok(false), |ignore| ignore.flag())?;
     let mut own = Map::from_iter([("identities".to_owned(), identities)]);
     if let Some(root) = root {
@@ -51,24 +51,24 @@ fn check_authority(keyless: &Part<'_>, root: Option<&Part<'_>>) -> Result<(), Po
     }
 }
 
-fn identities(keyless: &Part<'_>) -> Result<Value, PolicyError> {
+fn identities(keyless: &Part<'_>, native: &mut Native) -> Result<Value, PolicyError> {
     let identities = keyless.get_filled("identities").ok_or_else(|| {
         let message = "`identities` is missing, so anybody would do, and a native policy wants to know whom it trusts";
         keyless.unsupported(message, "say who may have signed")
     })?;
-    identities.items()?.iter().map(identity).collect()
+    identities.items()?.iter().map(|part| identity(part, native)).collect()
 }
 
-fn identity(identity: &Part<'_>) -> Result<Value, PolicyError> {
+fn identity(identity: &Part<'_>, native: &mut Native) -> Result<Value, PolicyError> {
     identity.check_members(&["issuer", "issuerRegExp", "subject", "subjectRegExp"])?;
-    Ok(Map::from_iter([name(identity, "issuer")?, name(identity, "subject")?]).into())
+    Ok(Map::from_iter([name(identity, "issuer", native)?, name(identity, "subject", native)?]).into())
 }
 
 /// A name of a signer as a member of a native identity.
-fn name(identity: &Part<'_>, field: &str) -> Result<(String, Value), PolicyError> {
+fn name(identity: &Part<'_>, field: &str, native: &mut Native) -> Result<(String, Value), PolicyError> {
     match (given(identity, field), given(identity, &format!("{field}RegExp"))) {
         (Some(name), None) => Ok((field.to_owned(), name.text()?.into())),
-        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(expression.text()?).into())),
+        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(&expression, expression.text()?, native)?.into())),
         (Some(_), Some(both)) => Err(both.invalid(format!("`{field}` and `{field}RegExp` cannot both be given"))),
         (None, None) => {
             let message = format!("`{field}` is missing, so any would do, and a native policy wants to know whom it trusts");

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use verimage_core::{Code, PolicyError, json::strict_value};
 
 use super::{check_object, given};
-use crate::material::{self, pem_blocks};
+use crate::keys::{self, pem_blocks};
 use crate::native::Native;
 use crate::objects::decoded;
 use crate::part::Part;
@@ -119,14 +119,13 @@ fn of_keys(keys: &Part<'_>) -> Result<Value, PolicyError> {
     if ["certificateAuthorities", "timestampAuthorities"].iter().all(|name| keys.get_filled(name).is_none()) {
         return Err(keys.invalid("`certificateAuthorities` or `timestampAuthorities` are needed here"));
     }
-    let list = |section: Section| -> Result<(&'static str, Vec<Value>), PolicyError> {
+    let list = |section: Section| -> Result<(String, Value), PolicyError> {
         let is_log = matches!(section, Section::Logs | Section::CertificateLogs);
         let items = keys.get(section.names().0).map_or(Ok(Vec::new()), |list| list.items())?;
         let read = |item| if is_log { log(item) } else { authority(item) };
-        Ok((section.names().1, items.iter().map(read).collect::<Result<_, _>>()?))
+        Ok((section.names().1.to_owned(), items.iter().map(read).collect::<Result<_, _>>()?))
     };
-    let [first, second, third, fourth] = sections.map(list);
-    Ok(material::trusted_root([first?, second?, third?, fourth?]))
+    Ok(keys::root_document(sections.into_iter().map(list).collect::<Result<_, _>>()?))
 }
 
 /// The keys are valid from ever and for ever, as they are there.
@@ -144,7 +143,7 @@ fn log(log: &Part<'_>) -> Result<Value, PolicyError> {
     if pem_blocks(&pem).is_none_or(|blocks| blocks.len() != 1) {
         return Err(key.invalid("this is not base64 of one PEM public key"));
     }
-    material::log(&key, &pem, log.need("baseURL")?.text()?)
+    keys::log(&key, &pem, log.need("baseURL")?.text()?)
 }
 
 fn authority(authority: &Part<'_>) -> Result<Value, PolicyError> {

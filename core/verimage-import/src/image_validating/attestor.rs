@@ -3,12 +3,11 @@
 use serde_json::{Map, Value, json};
 use verimage_core::PolicyError;
 
-use crate::material::{anywhere, hash_named, log, pem_blocks, trusted_root, with_hash};
+use crate::expression::anywhere;
+use crate::keys;
 use crate::native::Native;
 use crate::part::{Part, refuse};
 
-/// The places of keys that a native policy can name.
-const KEY_SCHEMES: [&str; 5] = ["awskms://", "azurekms://", "gcpkms://", "hashivault://", "k8s://"];
 /// The log of sigstore's public instance, whose key is known.
 const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
 
@@ -53,7 +52,11 @@ fn of_cosign(cosign: &Part<'_>, about: About, native: &mut Native) -> Result<Val
         leaf.insert("annotations".to_owned(), texts.collect::<Result<Map<_, _>, PolicyError>>()?.into());
     }
     if let Some(source) = cosign.get_filled("source") {
-        leaf.insert("stores".to_owned(), json!([store(&source, about, &mut leaf, native)?]));
+        let (store, has_tags_alone) = store(&source, native)?;
+        leaf.insert("stores".to_owned(), json!([store]));
+        if has_tags_alone && about == About::Image {
+            leaf.insert("format".to_owned(), "simpleSigning".into());
+        }
     }
     Ok(json!({"cosign": leaf}))
 }
@@ -61,30 +64,22 @@ fn of_cosign(cosign: &Part<'_>, about: About, native: &mut Native) -> Result<Val
 fn of_key(key: &Part<'_>, native: &mut Native) -> Result<Map<String, Value>, PolicyError> {
     key.check_members(&["data", "expression", "hashAlgorithm", "kms"])?;
     refuse(key, &[("expression", "expressions are not evaluated", "write the key itself as `data`")])?;
-    let hash = key.get("hashAlgorithm").map(|hash| hash_named(&hash, hash.text()?)).transpose()?;
-    let (source, body) = match (key.get("data"), key.get("kms")) {
+    let hash = key.get("hashAlgorithm").map(|hash| keys::hash_named(&hash, hash.text()?)).transpose()?;
+    let anchor = match (key.get("data"), key.get("kms")) {
         (Some(data), None) => {
-            let blocks = pem_blocks(data.text()?).unwrap_or_default();
+            let blocks = keys::pem_blocks(data.text()?).unwrap_or_default();
             let [pem] = blocks.as_slice() else { return Err(data.invalid("a public key is one PEM block")) };
-            (data, json!({"pem": pem}))
+            native.anchor("key", json!({"publicKey": keys::with_hash(json!({"pem": pem}), hash)}), &data)
         }
-        (None, Some(kms)) => {
-            let text = kms.text()?;
-            if !KEY_SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
-                let hint = format!("write the key itself as `data`, or one of {}", KEY_SCHEMES.join(", "));
-                return Err(kms.unsupported(format!("`{text}` is no place of keys that is known"), hint));
-            }
-            (kms.clone(), json!({"ref": text}))
-        }
+        (None, Some(kms)) => keys::at_place(&kms, kms.text()?, hash, native)?,
         _ => return Err(key.invalid("a key is exactly one of `data` and `kms`")),
     };
-    let anchor = native.anchor("key", json!({"publicKey": with_hash(body, hash)}), &source);
     Ok(Map::from_iter([("key".to_owned(), anchor.into())]))
 }
 
 fn of_keyless(keyless: &Part<'_>, proofs: &Proofs<'_>, native: &mut Native) -> Result<Map<String, Value>, PolicyError> {
     keyless.check_members(&["identities", "roots"])?;
-    let identities = keyless.filled_list("identities")?.iter().map(identity).collect::<Result<Vec<_>, _>>()?;
+    let identities = keyless.filled_list("identities")?.iter().map(|part| identity(part, native)).collect::<Result<Vec<_>, _>>()?;
     match keyless.get("roots").filter(|roots| roots.value != "") {
         None => proofs.of_fulcio(json!({"identities": identities}), native),
         Some(roots) => {
@@ -94,14 +89,14 @@ fn of_keyless(keyless: &Part<'_>, proofs: &Proofs<'_>, native: &mut Native) -> R
     }
 }
 
-fn identity(identity: &Part<'_>) -> Result<Value, PolicyError> {
+fn identity(identity: &Part<'_>, native: &mut Native) -> Result<Value, PolicyError> {
     identity.check_members(&["issuer", "issuerRegExp", "subject", "subjectRegExp"])?;
-    let name = |field: &str| {
+    let mut name = |field: &str| {
         let given = |name: &str| identity.get(name).filter(|text| text.value != "");
         let expression = given(&format!("{field}RegExp"));
         match (given(field), expression) {
             (Some(name), None) => Ok((field.to_owned(), json!(name.text()?))),
-            (None, Some(expression)) => Ok((format!("{field}Regex"), json!(anywhere(expression.text()?)))),
+            (None, Some(expression)) => Ok((format!("{field}Regex"), json!(anywhere(&expression, expression.text()?, native)?))),
             (Some(_), Some(both)) => {
                 Err(both.unsupported(format!("beside `{field}RegExp` a `{field}` is never enforced"), "keep one of them"))
             }
@@ -157,22 +152,20 @@ fn authority(part: &Part<'_>, text: &str, native: &mut Native) -> String {
     native.anchor("authority", json!({"x509": {"pem": text, "type": "ca"}}), part)
 }
 
-/// Where the signatures are. Those below a tag with a prefix have the form of cosign 1 and 2.
-fn store(source: &Part<'_>, about: About, leaf: &mut Map<String, Value>, native: &mut Native) -> Result<String, PolicyError> {
+/// Where the signatures are, and whether that is below tags alone: so it is where these have a prefix.
+fn store(source: &Part<'_>, native: &mut Native) -> Result<(String, bool), PolicyError> {
     source.check_members(&["PullSecrets", "repository", "tagPrefix"])?;
     let (message, hint) = ("credentials do not belong to a policy here", "leave it out, and log in where the check runs");
     refuse(source, &[("PullSecrets", message, hint)])?;
     let mut store = Map::from_iter([("type".to_owned(), json!("auto"))]);
-    if let Some(prefix) = source.get("tagPrefix").filter(|prefix| prefix.value != "") {
+    let prefix = source.get("tagPrefix").filter(|prefix| prefix.value != "");
+    if let Some(prefix) = &prefix {
         store = Map::from_iter([("type".to_owned(), json!("tag")), ("tagPrefix".to_owned(), prefix.text()?.into())]);
-        if about == About::Image {
-            leaf.insert("format".to_owned(), "simpleSigning".into());
-        }
     }
     if let Some(repository) = source.get("repository").filter(|repository| repository.value != "") {
         store.insert("repository".to_owned(), repository.text()?.into());
     }
-    Ok(native.store(store.into(), source))
+    Ok((native.store(store.into(), source), prefix.is_some()))
 }
 
 /// What must prove a signature beside the signer: `ctlog`.
@@ -240,10 +233,7 @@ impl<'a> Proofs<'a> {
         let Some(ctlog) = &self.ctlog else { return Ok("required".into()) };
         let url = ctlog.need("url")?.text()?.trim_end_matches('/');
         match ctlog.get("rekorPubKey").filter(|key| key.value != "") {
-            Some(key) => {
-                let root = trusted_root([("tlogs", vec![log(&key, key.text()?, url)?])]);
-                Ok(json!({"root": native.anchor("log", json!({"trustedRoot": {"json": root.to_string()}}), &key)}))
-            }
+            Some(key) => Ok(json!({"root": keys::log_root(&key, key.text()?, url, native)?})),
             None if url == PUBLIC_LOG => Ok("required".into()),
             None => {
                 let message = "the key of this log is not known, and the log is not asked for it";

@@ -219,10 +219,16 @@ mod tests {
     #[test]
     fn reads_the_shapes_that_people_write() {
         for (text, expected) in [
-            ("images.containers.map(image, verifyImageSignatures(image, [attestors.notary])).all(e ,e > 0)", vec![demand(None, &["notary"], 1)]),
+            (
+                "images.containers.map(image, verifyImageSignatures(image, [attestors.notary])).all(e ,e > 0)",
+                vec![demand(None, &["notary"], 1)],
+            ),
             ("images.containers.all(i, verifyImageSignatures(i,[attestors.a,attestors.b])>0)", vec![demand(None, &["a", "b"], 1)]),
             ("images.containers.all(i, verifyImageSignatures(i, [attestors.a, attestors.b]) == 2)", vec![demand(None, &["a", "b"], 2)]),
-            ("images.containers.all(i, verifyImageSignatures(i, [attestors.a, attestors.b, attestors.c]) >= 2)", vec![demand(None, &["a", "b", "c"], 2)]),
+            (
+                "images.containers.all(i, verifyImageSignatures(i, [attestors.a, attestors.b, attestors.c]) >= 2)",
+                vec![demand(None, &["a", "b", "c"], 2)],
+            ),
             (
                 "(images.containers + images.initContainers).map(i, verifyAttestationSignatures(i, attestations.sbom, [attestors[\"a-b\"]])).all(n, n >= 1)",
                 vec![demand(Some("sbom"), &["a-b"], 1)],

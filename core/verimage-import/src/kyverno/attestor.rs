@@ -5,13 +5,12 @@ use verimage_core::PolicyError;
 
 use super::proof::{self, Certified};
 use super::{plain, refuse};
-use crate::material::{anywhere, hash_named, pem_blocks, with_hash};
+use crate::expression::anywhere;
+use crate::keys;
 use crate::native::Native;
-use crate::objects::{Resource, Resources};
+use crate::objects::Resources;
 use crate::part::Part;
 
-/// The places of keys that a native policy can name.
-const KEY_SCHEMES: [&str; 5] = ["awskms://", "azurekms://", "gcpkms://", "hashivault://", "k8s://"];
 /// The extensions of Fulcio's certificates that Kyverno compares.
 const EXTENSIONS: [&str; 5] =
     ["githubWorkflowName", "githubWorkflowRef", "githubWorkflowRepository", "githubWorkflowSha", "githubWorkflowTrigger"];
@@ -83,7 +82,7 @@ pub(super) fn image_requirement(entry: &Part<'_>, setting: &Setting<'_>, native:
         (None, Some(_)) if setting.scheme == Scheme::Notary => Err(entry.invalid("signatures of the Notary Project are by certificates")),
         (None, Some(key)) => {
             let leaf = Leaf { entry, about: About::Image, setting };
-            let anchors = key_anchors(&key, None, setting.resources, native)?;
+            let anchors = keys::of_text(&key, plain(&key)?, None, setting.resources, native)?;
             let leaves = anchors.into_iter().map(|name| leaf.cosign(&[("key", name.into())], proof::of_keys(entry, native)?, native));
             all_of(leaves.collect::<Result<_, _>>()?, entry).map(Some)
         }
@@ -185,12 +184,12 @@ impl Leaf<'_> {
     fn keys(&self, keys: &Part<'_>, native: &mut Native) -> Result<Vec<Value>, PolicyError> {
         keys.check_members(&["ctlog", "kms", "publicKeys", "rekor", "secret", "signatureAlgorithm"])?;
         self.refuse_unused_by_bundles(keys)?;
-        let hash = keys.get("signatureAlgorithm").map(|hash| hash_named(&hash, plain(&hash)?)).transpose()?;
+        let hash = keys.get("signatureAlgorithm").map(|hash| keys::hash_named(&hash, plain(&hash)?)).transpose()?;
         let kinds: Vec<_> = ["kms", "publicKeys", "secret"].into_iter().filter_map(|kind| Some((kind, keys.get(kind)?))).collect();
         let anchors = match kinds.as_slice() {
-            [("publicKeys", text)] => key_anchors(text, hash, self.setting.resources, native)?,
+            [("publicKeys", text)] => keys::of_text(text, plain(text)?, hash, self.setting.resources, native)?,
             [("secret", secret)] => secret_anchors(secret, hash, self.setting.resources, native)?,
-            [(_, kms)] => vec![reference_anchor(kms, plain(kms)?, hash, native)?],
+            [(_, kms)] => vec![keys::at_place(kms, plain(kms)?, hash, native)?],
             _ => return Err(keys.invalid("keys are exactly one of `publicKeys`, `secret` and `kms`")),
         };
         anchors.into_iter().map(|name| self.cosign(&[("key", name.into())], proof::of_keys(keys, native)?, native)).collect()
@@ -203,7 +202,7 @@ impl Leaf<'_> {
         if keyless.get("rekor").is_none() && keyless.get("roots").is_none() {
             return Err(keyless.invalid("keyless signatures need `rekor` or `roots`"));
         }
-        let mut identity = Map::from_iter([name(keyless, "issuer")?, name(keyless, "subject")?]);
+        let mut identity = Map::from_iter([name(keyless, "issuer", native)?, name(keyless, "subject", native)?]);
         if let Some(extensions) = keyless.get_filled("additionalExtensions") {
             identity.insert("extensions".to_owned(), read_extensions(&extensions)?);
         }
@@ -268,14 +267,14 @@ impl Leaf<'_> {
 }
 
 /// A name of a signer as a member of a native identity. Kyverno's expressions match anywhere, native ones the whole name.
-fn name(keyless: &Part<'_>, field: &str) -> Result<(String, Value), PolicyError> {
+fn name(keyless: &Part<'_>, field: &str, native: &mut Native) -> Result<(String, Value), PolicyError> {
     let expression = keyless.get(&format!("{field}RegExp"));
     match (keyless.get(field), expression) {
         (Some(name), None) => match plain(&name)? {
             text if text.contains(['*', '?']) => Ok((format!("{field}Glob"), text.into())),
             text => Ok((field.to_owned(), text.into())),
         },
-        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(plain(&expression)?).into())),
+        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(&expression, plain(&expression)?, native)?.into())),
         (Some(_), Some(both)) => {
             Err(both.unsupported(format!("`{field}` and `{field}RegExp` cannot both be demanded"), "keep the narrower one"))
         }
@@ -302,28 +301,6 @@ fn authority(part: &Part<'_>) -> Result<Value, PolicyError> {
     Ok(json!({"x509": {"pem": plain(part)?, "type": "ca"}}))
 }
 
-/// The keys of a text: PEM blocks, each of which is a key of its own, or the place of one.
-fn key_anchors(part: &Part<'_>, hash: Option<&str>, resources: &Resources<'_>, native: &mut Native) -> Result<Vec<String>, PolicyError> {
-    let text = plain(part)?.trim();
-    let in_secret = text.strip_prefix("k8s://").and_then(|secret| secret.split_once('/'));
-    match in_secret.and_then(|(namespace, name)| resources.secret(namespace, name)) {
-        Some(secret) => keys_in_secret(secret, hash, native),
-        None if text.contains("-----BEGIN") => pem_anchors(text, part, hash, native),
-        None => Ok(vec![reference_anchor(part, text, hash, native)?]),
-    }
-}
-
-fn pem_anchors(text: &str, part: &Part<'_>, hash: Option<&str>, native: &mut Native) -> Result<Vec<String>, PolicyError> {
-    let keys = pem_blocks(text).ok_or_else(|| part.invalid("this is neither a PEM public key nor the place of one"))?;
-    Ok(keys.into_iter().map(|pem| native.anchor("key", json!({"publicKey": with_hash(json!({"pem": pem}), hash)}), part)).collect())
-}
-
-/// cosign puts a public key into a Secret under this name.
-fn keys_in_secret(secret: &Resource<'_>, hash: Option<&str>, native: &mut Native) -> Result<Vec<String>, PolicyError> {
-    let (text, part) = secret.text("cosign.pub")?;
-    pem_anchors(&text, &part, hash, native)
-}
-
 fn secret_anchors(
     secret: &Part<'_>,
     hash: Option<&str>,
@@ -334,15 +311,7 @@ fn secret_anchors(
     let (namespace, name) = (secret.need("namespace")?, secret.need("name")?);
     let (namespace, name) = (plain(&namespace)?, plain(&name)?);
     match resources.secret(namespace, name) {
-        Some(secret) => keys_in_secret(secret, hash, native),
-        None => Ok(vec![reference_anchor(secret, &format!("k8s://{namespace}/{name}"), hash, native)?]),
+        Some(secret) => keys::in_secret(secret, hash, native),
+        None => Ok(vec![keys::at_place(secret, &format!("k8s://{namespace}/{name}"), hash, native)?]),
     }
-}
-
-fn reference_anchor(part: &Part<'_>, text: &str, hash: Option<&str>, native: &mut Native) -> Result<String, PolicyError> {
-    if !KEY_SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
-        let hint = format!("write the key itself, as PEM, or one of {}", KEY_SCHEMES.join(", "));
-        return Err(part.unsupported(format!("`{text}` is no place of keys that is known"), hint));
-    }
-    Ok(native.anchor("key", json!({"publicKey": with_hash(json!({"ref": text}), hash)}), part))
 }

@@ -4,12 +4,13 @@ use serde_json::{Map, Value, json};
 use verimage_core::PolicyError;
 
 use super::{plain, refuse};
-use crate::material;
+use crate::keys;
 use crate::native::Native;
 use crate::part::Part;
 
 /// The log of sigstore's public instance, whose key is known.
 const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
+
 /// Who issued the certificates of the signers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Certified {
@@ -72,19 +73,11 @@ fn transparency(signer: &Part<'_>, native: &mut Native) -> Result<Value, PolicyE
         return Ok("none".into());
     }
     match (rekor.get("pubkey"), url.map(|url| url.trim_end_matches('/'))) {
-        (Some(key), url) => {
-            let root = trusted_root(&key, url.unwrap_or(PUBLIC_LOG))?;
-            Ok(json!({"root": native.anchor("log", json!({"trustedRoot": {"json": root.to_string()}}), &key)}))
-        }
+        (Some(key), url) => Ok(json!({"root": keys::log_root(&key, plain(&key)?, url.unwrap_or(PUBLIC_LOG), native)?})),
         (None, None | Some(PUBLIC_LOG)) => Ok("required".into()),
         (None, Some(_)) => {
             let message = "the key of this log is not known, and the log is not asked for it";
             Err(rekor.unsupported(message, "give it as `pubkey`; or `ignoreTlog: true`, if no log is needed"))
         }
     }
-}
-
-/// A trusted root of this one log.
-fn trusted_root(key: &Part<'_>, url: &str) -> Result<Value, PolicyError> {
-    Ok(material::trusted_root([("tlogs", vec![material::log(key, plain(key)?, url)?])]))
 }

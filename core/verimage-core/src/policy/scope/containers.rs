@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Location, Specificity};
+use super::{Location, Parts};
 use crate::reference::ImageRef;
 
 /// The transport of images in registries.
@@ -48,14 +48,14 @@ impl Name {
     }
 
     /// All names that match one image have different lengths; one of a repository or a host is narrower than one of a domain.
-    pub(super) fn specificity(&self) -> Specificity {
+    pub(super) fn specificity(&self) -> Parts {
         let (host, length, of_a_transport) = match self {
             Self::Everything => (0, 0, false),
             Self::Of { name, .. } if name.is_empty() => (0, 0, true),
             Self::Of { name, .. } if name.starts_with("*.") => (1, name.len(), true),
             Self::Of { name, .. } => (3, name.len(), true),
         };
-        Specificity { digest: false, host, literal_segments: 0, literal_characters: length, closed: Reverse(!of_a_transport), tag: 0 }
+        Parts { digest: false, host, literal_segments: 0, literal_characters: length, closed: Reverse(!of_a_transport), tag: 0 }
     }
 }
 

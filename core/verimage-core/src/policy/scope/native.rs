@@ -2,7 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use super::Specificity;
+use super::Parts;
 use crate::digest::Digest;
 use crate::reference::{ImageRef, is_host, is_path_component};
 
@@ -52,8 +52,8 @@ impl Pattern {
     }
 
     /// How narrow this scope is.
-    pub(super) fn specificity(&self) -> Specificity {
-        Specificity {
+    pub(super) fn specificity(&self) -> Parts {
+        Parts {
             digest: self.digest.is_some(),
             host: self.host.rank(),
             literal_segments: self.path.segments.iter().filter(|segment| !segment.contains('*')).count(),
