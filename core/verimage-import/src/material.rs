@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
+use verimage_core::policy::Pattern;
 use verimage_core::{Digest, PolicyError};
 
 use crate::part::Part;
@@ -14,9 +15,11 @@ const LOG_KEYS: [(&[u8], &str); 3] = [
     (b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70", "PKIX_ED25519"),
 ];
 
-/// An expression of Go, which matches anywhere, as a native one, which matches the whole text.
-pub(crate) fn anywhere(expression: &str) -> String {
-    format!("(?s:.*)(?:{expression})(?s:.*)")
+/// An expression of Go, which matches anywhere, as a native one, which matches the whole text. It must be an expression of its
+/// own, or it could close the group around it.
+pub(crate) fn anywhere(part: &Part<'_>, expression: &str) -> Result<String, PolicyError> {
+    Pattern::regex(expression).map_err(|reason| part.invalid(format!("the regular expression: {reason}")))?;
+    Ok(format!("(?s:.*)(?:{expression})(?s:.*)"))
 }
 
 /// The hash algorithm of this name.

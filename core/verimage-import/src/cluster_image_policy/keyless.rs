@@ -68,7 +68,7 @@ fn identity(identity: &Part<'_>) -> Result<Value, PolicyError> {
 fn name(identity: &Part<'_>, field: &str) -> Result<(String, Value), PolicyError> {
     match (given(identity, field), given(identity, &format!("{field}RegExp"))) {
         (Some(name), None) => Ok((field.to_owned(), name.text()?.into())),
-        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(expression.text()?).into())),
+        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(&expression, expression.text()?)?.into())),
         (Some(_), Some(both)) => Err(both.invalid(format!("`{field}` and `{field}RegExp` cannot both be given"))),
         (None, None) => {
             let message = format!("`{field}` is missing, so any would do, and a native policy wants to know whom it trusts");

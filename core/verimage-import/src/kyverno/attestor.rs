@@ -275,7 +275,7 @@ fn name(keyless: &Part<'_>, field: &str) -> Result<(String, Value), PolicyError>
             text if text.contains(['*', '?']) => Ok((format!("{field}Glob"), text.into())),
             text => Ok((field.to_owned(), text.into())),
         },
-        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(plain(&expression)?).into())),
+        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(&expression, plain(&expression)?)?.into())),
         (Some(_), Some(both)) => {
             Err(both.unsupported(format!("`{field}` and `{field}RegExp` cannot both be demanded"), "keep the narrower one"))
         }
