@@ -10,7 +10,7 @@ mod proof;
 mod settings;
 mod trust_root;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use verimage_core::PolicyError;
 use verimage_core::policy::{Dialect, Scope};
 
@@ -18,7 +18,6 @@ use crate::Imported;
 use crate::native::Native;
 use crate::objects::{Objects, Resources};
 use crate::part::Part;
-use authority::Demand;
 use settings::Settings;
 use trust_root::TrustRoots;
 
@@ -89,33 +88,29 @@ fn read_policy(policy: &Part<'_>, world: &World<'_>, native: &mut Native) -> Res
     let spec = policy.need("spec")?;
     spec.check_members(&["authorities", "images", "match", "mode", "policy"])?;
     check_spec(&spec)?;
-    let is_warning = match given(&spec, "mode").as_ref().map(|mode| Ok((mode, mode.text()?))).transpose()? {
-        None | Some((_, "enforce")) => false,
-        Some((_, "warn")) => true,
-        Some((mode, _)) => return Err(mode.invalid("the mode is `enforce` or `warn`")),
-    };
+    let is_warning = is_warning(&spec)?;
     let images = spec.need("images")?;
     let patterns = patterns(&spec)?;
     let demand = authority::demand(&spec, world, native)?;
-    let rule = |name: &str, mode: &str| {
-        let head = json!({"name": name, "dialect": "policyController", "images": patterns, "apply": "always", "mode": mode});
-        head.as_object().cloned().unwrap_or_default()
-    };
+    let rule = |name: &str, mode: &str, field: &str, value: Value| json!({"name": name, "dialect": "policyController", "images": patterns, "apply": "always", "mode": mode, field: value});
     let mut origins: Vec<(&str, &Part<'_>)> = vec![("/images", &images)];
     origins.extend(demand.origins.iter().map(|(part, of)| (part.as_str(), of)));
-    add_rule(rule(name, if is_warning { "audit" } else { "enforce" }), &demand, policy, &origins, native);
+    native.rule(rule(name, if is_warning { "audit" } else { "enforce" }, demand.field, demand.value), policy, &origins);
     if is_warning && !world.settings.admits_unmatched {
         let reason = format!("`{name}` is in the mode `warn`: what it matches is admitted, unless another policy refuses it");
-        let mut matched = rule(&format!("{name}#matched"), "enforce");
-        matched.insert("require".to_owned(), json!({"allow": {"reason": reason}}));
-        native.rule(matched.into(), policy, &[("/images", &images)]);
+        let matched = rule(&format!("{name}#matched"), "enforce", "require", json!({"allow": {"reason": reason}}));
+        native.rule(matched, policy, &[("/images", &images)]);
     }
     Ok(())
 }
 
-fn add_rule(mut rule: Map<String, Value>, demand: &Demand<'_>, policy: &Part<'_>, origins: &[(&str, &Part<'_>)], native: &mut Native) {
-    rule.insert(demand.field.to_owned(), demand.value.clone());
-    native.rule(rule.into(), policy, origins);
+fn is_warning(spec: &Part<'_>) -> Result<bool, PolicyError> {
+    let Some(mode) = given(spec, "mode") else { return Ok(false) };
+    match mode.text()? {
+        "enforce" => Ok(false),
+        "warn" => Ok(true),
+        _ => Err(mode.invalid("the mode is `enforce` or `warn`")),
+    }
 }
 
 fn check_spec(spec: &Part<'_>) -> Result<(), PolicyError> {

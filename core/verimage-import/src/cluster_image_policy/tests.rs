@@ -438,6 +438,11 @@ fn what_policy_controller_refuses_is_malformed() {
             by_identity(json!({"identities": [{"issuer": "i", "subject": "s", "subjectRegExp": "t"}]}), json!({})),
             "/keyless/identities/0/subjectRegExp",
         ),
+        at(
+            by_identity(json!({"identities": [{"issuer": "i", "subjectRegExp": "a)|(b"}]}), json!({})),
+            "/keyless/identities/0/subjectRegExp",
+        ),
+        at(by_identity(json!({"identities": [{"issuerRegExp": "(", "subject": "s"}]}), json!({})), "/keyless/identities/0/issuerRegExp"),
         at(bundle(json!({"ctlog": {"trustRootRef": "own"}})), "/ctlog"),
         at(bundle(json!({"rfc3161timestamp": {"trustRootRef": "own"}})), "/rfc3161timestamp"),
         at(json!({"static": {}}), "/static"),
