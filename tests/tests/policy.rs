@@ -52,7 +52,7 @@ fn errors_name_line_column_pointer_and_what_to_do() {
 
 #[test]
 fn what_is_not_supported_says_so() {
-    assert_eq!(error("apiVersion: policies.kyverno.io/v1\nkind: ImageValidatingPolicy\n").code, Code::PolicyUnsupportedField);
+    assert_eq!(error("apiVersion: policies.kyverno.io/v1\nkind: ValidatingPolicy\n").code, Code::PolicyUnsupportedField);
     assert_eq!(error("just: text").code, Code::PolicyInvalid);
     assert_eq!(error(&HEAD.replace("v1", "v2")).code, Code::PolicyInvalid);
 }
@@ -279,5 +279,42 @@ fn every_remark_is_documented() {
     let documented = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policy.md")).unwrap();
     for lint in Lint::ALL {
         assert!(documented.contains(&format!("`{lint}`")), "{lint}");
+    }
+}
+
+/// Broken YAML, and YAML that is meant to break its reader, with the line where it does.
+#[test]
+fn bad_yaml_ends_in_a_code_and_a_place() {
+    let head = "apiVersion: verimage/v1\nkind: ImagePolicy\n";
+    let levels: Vec<String> =
+        (1..9).map(|level| format!("l{level}: &l{level} [{}]\n", vec![format!("*l{}", level - 1); 9].join(", "))).collect();
+    let bomb = format!("{head}l0: &l0 [x]\n{}", levels.concat());
+    let deep = format!("{head}rules: {}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let many = format!("{head}rules:\n{}", "- {}\n".repeat(3_000_000));
+    for (text, line) in [
+        (format!("{head}rules:\n- name: a\n  name: b\n"), Some(5)),
+        (format!("{head}rules:\n\t- name: a\n"), Some(4)),
+        (format!("{head}rules: [\n"), None),
+        (format!("{head}rules: 7\n"), Some(3)),
+        (format!("{head}rules:\n- name: [a]\n"), Some(4)),
+        (format!("{head}rules:\n- name: {{a: b}}\n"), Some(4)),
+        (format!("{head}rules: !!binary aGk=\n"), Some(3)),
+        (format!("{head}rules: *nowhere\n"), Some(3)),
+        (format!("{head}<<: {{rules: []}}\n"), None),
+        (format!("{head}unmatched: \"\u{1}\"\n"), Some(3)),
+        (bomb, None),
+        (deep, None),
+        (many, None),
+        ("x".repeat(17 << 20), None),
+        ("\u{feff}\u{feff}".to_owned(), None),
+        (String::new(), None),
+    ] {
+        let error = error(&text);
+        let shown: String = text.chars().take(80).collect();
+        assert!(matches!(error.code, Code::PolicyInvalid | Code::PolicyUnsupportedField), "{shown}: {error}");
+        if line.is_some() {
+            assert_eq!(error.location.map(|(line, _)| line), line, "{shown}: {error}");
+        }
+        assert!(error.message.len() < 1000, "{shown}: {error}");
     }
 }
