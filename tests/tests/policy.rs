@@ -318,3 +318,34 @@ fn bad_yaml_ends_in_a_code_and_a_place() {
         assert!(error.message.len() < 1000, "{shown}: {error}");
     }
 }
+
+/// Every policy of the examples and of the fixtures, whoever wrote it: its native form is native, and is its own native form.
+#[test]
+fn the_native_form_of_a_native_form_is_itself() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folders = ["examples", "cli/tests/fixtures", "tests/fixtures", "fuzz/seeds/policy", "fuzz/seeds/containers-policy"];
+    let mut converted = 0;
+    for file in folders.iter().flat_map(|folder| policies_below(&root.join(folder))) {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let Ok(native) = PolicyLoader::new().convert(&text) else { continue };
+        let without_comments: String =
+            native.lines().filter(|line| !line.trim_start().starts_with("# ")).map(|line| format!("{line}\n")).collect();
+        assert_eq!(PolicyLoader::new().convert(&native).unwrap(), without_comments, "{}", file.display());
+        converted += 1;
+    }
+    assert!(converted > 100, "{converted}");
+}
+
+fn policies_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() && name != "blobs" => found.extend(policies_below(&path)),
+            kind if kind.is_file() && (name.contains("polic") || name.ends_with(".yaml") || !name.contains('.')) => found.push(path),
+            _ => {}
+        }
+    }
+    found
+}
