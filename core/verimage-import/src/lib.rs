@@ -11,6 +11,7 @@ mod kyverno;
 mod native;
 mod objects;
 mod part;
+mod portieris;
 
 use serde_json::Value;
 use verimage_core::PolicyError;
@@ -21,8 +22,8 @@ pub use document::{Document, MAX_POLICY_BYTES};
 pub use imported::Imported;
 use objects::Objects;
 
-/// Writes the policies of a cluster in native form: Kyverno's. They may be several, as documents of one file or as a `List`,
-/// with the Secrets and ConfigMaps that they name.
+/// Writes the policies of a cluster in native form: those of Kyverno, Connaisseur and Portieris. They may be several, as documents
+/// of one file or as a `List`, with the Secrets and ConfigMaps that they name.
 ///
 /// # Errors
 /// `policy-invalid` for what the tool itself refuses; `policy-unsupported-field` for what has no native form, and for what the
@@ -32,6 +33,7 @@ pub fn import_objects(document: &Value) -> Result<Imported, PolicyError> {
     match PolicyFormat::detect(document) {
         Some(PolicyFormat::Kyverno) => kyverno::import(&objects),
         Some(PolicyFormat::Connaisseur) => connaisseur::import(&objects),
+        Some(PolicyFormat::Portieris) => portieris::import(&objects),
         Some(PolicyFormat::KyvernoImageValidating) => {
             let message = "an ImageValidatingPolicy decides by CEL expressions, which are not evaluated";
             Err(unsupported(
