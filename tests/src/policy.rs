@@ -16,13 +16,14 @@ pub(crate) fn parse(case: &Case) -> Result<Answer, String> {
     let asked = case.params.get("policy_kind").and_then(Value::as_str).unwrap_or("native");
     let known = match format {
         Some(format) => {
-            use PolicyFormat::{Containers, Kyverno, KyvernoImageValidating, Native, Notation};
-            matches!(format, Native | Notation | Kyverno | KyvernoImageValidating | Containers)
+            use PolicyFormat::{Connaisseur, Containers, Kyverno, KyvernoImageValidating, Native, Notation, Portieris};
+            matches!(format, Native | Notation | Kyverno | KyvernoImageValidating | Containers | Connaisseur | Portieris)
         }
         None => {
             matches!(asked, "native" | "verimage" | "ClusterPolicy" | "Policy")
                 || asked.contains("trustpolicy")
                 || asked.contains("policy.json")
+                || ["connaisseur", "portieris"].iter().any(|tool| asked.to_ascii_lowercase().contains(tool))
         }
     };
     if !known {
@@ -32,7 +33,9 @@ pub(crate) fn parse(case: &Case) -> Result<Answer, String> {
         // Its trust stores and keys are elsewhere.
         Some(PolicyFormat::Notation | PolicyFormat::Containers) => answer(PolicyLoader::new().convert(&text)),
         // So are keys in services.
-        Some(PolicyFormat::Kyverno) => answer(PolicyLoader::new().with_key_resolver(Arc::new(SomeKey)).load(&file)),
+        Some(PolicyFormat::Kyverno | PolicyFormat::Connaisseur) => {
+            answer(PolicyLoader::new().with_key_resolver(Arc::new(SomeKey)).load(&file))
+        }
         _ => answer(PolicyLoader::new().load(&file)),
     })
 }

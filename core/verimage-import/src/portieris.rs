@@ -9,8 +9,8 @@ mod trust;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use verimage_core::PolicyError;
 use verimage_core::policy::{Dialect, Scope};
-use verimage_core::{Code, PolicyError};
 
 use crate::Imported;
 use crate::native::Native;
@@ -24,8 +24,8 @@ const NEVER_ENFORCED: &str = "Portieris accepts this here and never enforces it"
 /// Writes policies of Portieris in native form.
 ///
 /// # Errors
-/// `policy-invalid` for what is no such policy; `policy-undefined-name` for Secrets that are not in the file;
-/// `policy-unsupported-field` for what has no native form, and for what Portieris accepts and never enforces.
+/// `policy-invalid` for what is no such policy; `policy-unsupported-field` for what has no native form, for Secrets that are not
+/// in the file, and for what Portieris accepts and never enforces.
 pub(crate) fn import(objects: &Objects<'_>) -> Result<Imported, PolicyError> {
     let mut rules = Rules { native: Native::default(), seen: BTreeSet::new() };
     let mut first = None;
@@ -84,8 +84,7 @@ impl<'a> Realm<'a> {
         self.resources.secret(namespace.unwrap_or_default(), name).ok_or_else(|| {
             let place = namespace.map_or("without a namespace".to_owned(), |namespace| format!("of the namespace `{namespace}`"));
             let message = format!("no Secret `{name}` {place} is in this file");
-            PolicyError::new(Code::PolicyUndefinedName, part.pointer.as_str(), message)
-                .with_hint("put it behind the policy, as a YAML document of its own")
+            part.unsupported(message, "put it behind the policy, as a YAML document of its own: the cluster is not asked for it")
         })
     }
 }

@@ -124,7 +124,7 @@ fn every_member_of_simple_counts() {
     assert_eq!(require(&placed)["simpleSigning"]["stores"], json!(["signatures-1"]));
     assert_eq!(native(&signed_by(&json!({"keySecretNamespace": "ns"}))), native(&signed_by(&json!({}))));
     let elsewhere = signed_by(&json!({"keySecretNamespace": "other"}));
-    assert_eq!(refused(&elsewhere), (Code::PolicyUndefinedName, format!("{REQUIREMENT}/keySecret")));
+    assert_eq!(refused(&elsewhere), (Code::PolicyUnsupportedField, format!("{REQUIREMENT}/keySecret")));
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn every_member_of_trust_counts() {
     assert_eq!(require(&both), json!({"allOf": [simple_leaf(&json!("matchRepoDigestOrExact")), leaf]}));
     let secrets = format!("{POLICY}/trust/signerSecrets");
     for (document, code, pointer) in [
-        (trust(&json!({"signerSecrets": [{"name": "carol"}]})), Code::PolicyUndefinedName, format!("{secrets}/0/name")),
+        (trust(&json!({"signerSecrets": [{"name": "carol"}]})), Code::PolicyUnsupportedField, format!("{secrets}/0/name")),
         (trust(&json!({"signerSecrets": [{"name": "empty"}]})), Code::PolicyInvalid, "/5".to_owned()),
         (trust(&json!({"signerSecrets": [{"name": "alice"}, {"name": "again"}]})), Code::PolicyInvalid, "/4/stringData/name".to_owned()),
         (trust(&json!({"signerSecrets": [{"name": "alice", "more": 1}]})), Code::PolicyInvalid, format!("{secrets}/0/more")),
@@ -284,7 +284,7 @@ fn several_policies_are_one_if_they_are_for_the_same_objects() {
 fn secrets_are_those_of_the_policys_namespace() {
     let mut document = signed_by(&json!({}));
     document[0]["kind"] = json!("ClusterImagePolicy");
-    assert_eq!(refused(&document), (Code::PolicyUndefinedName, format!("{REQUIREMENT}/keySecret")));
+    assert_eq!(refused(&document), (Code::PolicyUnsupportedField, format!("{REQUIREMENT}/keySecret")));
     document[1]["metadata"] = json!({"name": "gpg"});
     assert_eq!(require(&document), simple_leaf(&json!("matchRepoDigestOrExact")));
     let mut named = signed_by(&json!({"keySecretNamespace": "ns"}));
