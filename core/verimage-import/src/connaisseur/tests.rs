@@ -279,17 +279,15 @@ fn every_member_of_a_keyless_trust_root_counts() {
 #[test]
 fn every_member_of_a_notary_v1_validator_counts() {
     let require = |members: Value, with: Value| found(&notary(&members, &with), "/rules/0/require");
-    let leaf = |root: &str| json!({"notaryV1": {"server": "https://notary.docker.io", "root": root}});
+    let leaf = |root: &str| json!({"notaryV1": {"server": "https://notary.docker.io", "root": root, "search": "released"}});
     assert_eq!(require(json!({}), json!({})), leaf("root-1"));
     assert_eq!(require(json!({}), json!({"trustRoot": "*"})), json!({"allOf": [leaf("root-1"), leaf("root-2")]}));
     assert_eq!(found(&notary(&json!({}), &json!({"trustRoot": "b"})), "/trust/root-1"), json!({"tufRoot": {"pem": OTHER_PEM}}));
     for (host, server) in [("notary.example", "https://notary.example"), ("http://notary.example:4443", "http://notary.example:4443")] {
         assert_eq!(require(json!({"host": host}), json!({}))["notaryV1"]["server"], server);
     }
-    assert_eq!(
-        require(json!({}), json!({"delegations": ["alice", "targets/bob"]}))["notaryV1"]["delegations"],
-        json!(["alice", "targets/bob"])
-    );
+    let delegated = json!({"server": "https://notary.docker.io", "root": "root-1", "delegations": ["alice", "targets/bob"]});
+    assert_eq!(require(json!({}), json!({"delegations": ["alice", "targets/bob"]}))["notaryV1"], delegated);
     for (key, code) in [
         (CERTIFICATE.to_owned(), Code::PolicyInvalid),
         ("awskms://key".to_owned(), Code::PolicyInvalid),
