@@ -349,3 +349,23 @@ fn policies_below(folder: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+/// The policies of the stories in `examples/`, as their ecosystems write them.
+#[test]
+fn policies_of_the_examples_load_or_say_why() {
+    let load = |file: &str| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(file);
+        PolicyLoader::new().trust_stores(file.parent().unwrap().join("truststore")).load(&file).map(drop)
+    };
+    for file in [
+        "cosign-signature-repository/kyverno.yaml",
+        "simple-signing/policy.json",
+        "notation-and-cosign-x509/kyverno.yaml",
+        "notation-and-cosign-x509/trustpolicy.json",
+        "notary-v1/connaisseur.yaml",
+    ] {
+        assert!(load(file).is_ok(), "{file}: {:?}", load(file));
+    }
+    let printed = load("notary-v1/connaisseur-as-printed.yaml").unwrap_err();
+    assert_eq!((printed.code, printed.pointer.as_str()), (Code::PolicyUndefinedName, "/application/policy/0"), "{printed}");
+}
