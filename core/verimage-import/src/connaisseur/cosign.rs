@@ -127,11 +127,13 @@ impl<'a> Instance<'a> {
         if !self.in_log {
             return Ok("none".into());
         }
-        let url = self.log.as_ref().map(Part::text).transpose()?.map(|url| url.trim_end_matches('/'));
-        let host = url.map(|url| url.strip_prefix("https://").unwrap_or(url));
+        let host = self.log.as_ref().map(Part::text).transpose()?;
+        let host = host.map(|url| url.strip_prefix("https://").unwrap_or(url).trim_end_matches('/'));
         match (&self.log_key, &self.log) {
             (Some(key), _) => {
-                let log = keys::log(key, key.text()?, url.unwrap_or(PUBLIC_LOG))?;
+                let host = host.unwrap_or(PUBLIC_LOG);
+                let url = if host.contains("://") { host.to_owned() } else { format!("https://{host}") };
+                let log = keys::log(key, key.text()?, &url)?;
                 Ok(json!({"root": keys::trusted_root("log", json!({"tlogs": [log]}), key, native)}))
             }
             (None, Some(log)) if host != Some(PUBLIC_LOG) => {
