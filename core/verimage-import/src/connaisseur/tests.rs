@@ -160,7 +160,7 @@ fn static_validators_allow_or_deny() {
         assert_eq!(refused(&fixed(true, pattern)), (Code::PolicyUnsupportedField, "/application/policy/0/pattern".to_owned()), "{pattern}");
     }
     let hint = import(&fixed(true, "r.example/a:*")).unwrap_err().hint.unwrap();
-    assert!(hint.contains("`*r.example/a:*`"), "{hint}");
+    assert!(hint.contains("`*r.example/a:*`") && hint.contains("`r.example/**`"), "{hint}");
     let missing = configuration(&json!({"type": "static"}), &json!({}));
     assert_eq!(refused(&missing), (Code::PolicyInvalid, VALIDATOR.to_owned()));
 }
