@@ -154,13 +154,15 @@ fn check_vulnerability(policy: &Part<'_>) -> Result<(), PolicyError> {
     refuse(&advisor, &[("account", NEVER_ENFORCED, "remove it, or the whole of `vulnerability`")])
 }
 
-/// Without a slash a pattern is compared with the whole reference, and a tag may stand behind it: or a port and a path.
+/// Without a slash a pattern is compared with the whole reference, whose host may begin with it.
 fn allow(name: &Part<'_>) -> Result<Value, PolicyError> {
     let pattern = name.text()?;
-    if !pattern.contains('/') && !pattern.ends_with('*') {
+    let is_for_any_host = pattern.starts_with('*') && pattern.ends_with('*');
+    if !pattern.contains('/') && !is_for_any_host {
+        let short = pattern.trim_matches('*');
         let message =
-            format!("this allows whatever matches unseen, and `{pattern}:5000/any/image` of a registry `{pattern}:5000` fits too");
-        return Err(name.unsupported(message, format!("write the registry: `docker.io/library/{pattern}`")));
+            format!("this allows whatever matches unseen, and the pattern is compared with the host too, such as `{short}:5000/any/image`");
+        return Err(name.unsupported(message, format!("write the registry: `docker.io/library/{pattern}`; or `*` for everything")));
     }
     Ok(json!({"allow": {"reason": format!("the policy for `{pattern}` demands nothing")}}))
 }

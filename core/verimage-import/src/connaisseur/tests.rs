@@ -160,7 +160,7 @@ fn static_validators_allow_or_deny() {
         assert_eq!(refused(&fixed(true, pattern)), (Code::PolicyUnsupportedField, "/application/policy/0/pattern".to_owned()), "{pattern}");
     }
     let hint = import(&fixed(true, "r.example/a:*")).unwrap_err().hint.unwrap();
-    assert!(hint.contains("`*r.example/a:*`"), "{hint}");
+    assert!(hint.contains("`*r.example/a:*`") && hint.contains("`r.example/**`"), "{hint}");
     let missing = configuration(&json!({"type": "static"}), &json!({}));
     assert_eq!(refused(&missing), (Code::PolicyInvalid, VALIDATOR.to_owned()));
 }
@@ -217,7 +217,9 @@ fn every_member_of_a_cosign_validator_counts() {
     for public in [json!("rekor.sigstore.dev"), json!({"rekor": "https://rekor.sigstore.dev/"}), json!({"rekor": ""})] {
         assert_eq!(cosign_leaf(public, json!({}))["transparency"], "required");
     }
+    let bare = cosign(&json!({"host": {"rekor": "log.example", "rekorPubkey": PEM}}), &json!({}));
     let own = json!({"rekor": "https://log.example/", "rekorPubkey": PEM});
+    assert_eq!(native(&bare), native(&cosign(&json!({"host": own}), &json!({}))));
     assert_eq!(cosign_leaf(own.clone(), json!({}))["transparency"], json!({"root": "log-1"}));
     let root = found(&cosign(&json!({"host": own}), &json!({})), "/trust/log-1/trustedRoot/json");
     let root: Value = serde_json::from_str(root.as_str().unwrap()).unwrap();

@@ -90,12 +90,14 @@ fn an_empty_policy_allows() {
         let allow = json!({"allow": {"reason": "the policy for `r.example/*` demands nothing"}});
         assert_eq!(require(&policy("r.example/*", &empty)), allow, "{empty}");
     }
-    for pattern in ["*", "docker.io/library/nginx", "nginx*"] {
+    for pattern in ["*", "docker.io/library/nginx", "docker.io/library/nginx*", "*nginx*"] {
         assert!(require(&policy(pattern, &Value::Null)).get("allow").is_some(), "{pattern}");
     }
-    let short = policy("nginx", &Value::Null);
-    assert_eq!(refused(&short), (Code::PolicyUnsupportedField, "/0/spec/repositories/0/name".to_owned()));
-    assert!(import(&short).unwrap_err().hint.unwrap().contains("`docker.io/library/nginx`"));
+    for pattern in ["nginx", "nginx*", "*nginx"] {
+        let short = policy(pattern, &Value::Null);
+        assert_eq!(refused(&short), (Code::PolicyUnsupportedField, "/0/spec/repositories/0/name".to_owned()), "{pattern}");
+        assert!(import(&short).unwrap_err().hint.unwrap().contains("`docker.io/library/"));
+    }
     assert!(require(&policy("nginx", &json!({"simple": {"requirements": [{"type": "reject"}]}}))).get("deny").is_some());
 }
 

@@ -1,5 +1,7 @@
 //! The native policy file: where errors point, where keys come from, and that every field of a cosign leaf counts.
 
+mod mutations;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

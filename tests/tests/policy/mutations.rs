@@ -1,11 +1,9 @@
 //! Every member of other tools' policies counts: whichever of a sample is taken away or changed, the native form is another one
 //! or there is none. Those that have no bearing on a verdict are named, and have none indeed.
 
-#![allow(clippy::panic, clippy::unwrap_used)]
-
 use serde_json::Value;
-use verimage_core::PolicyError;
-use verimage_import::{Document, import_containers, import_objects};
+use verimage::{PolicyError, PolicyLoader};
+use verimage_import::Document;
 
 /// A sample with as many members as go together.
 struct Sample {
@@ -82,12 +80,16 @@ const SAMPLES: &[Sample] = &[
         idle: &["/0/metadata/name", "/0/spec/repositories/0/policy/mutateImage"],
         defaults: &["/1/metadata/namespace", "/2/metadata/namespace", "/3/metadata/namespace"],
     },
+    Sample { name: "notation", text: include_str!("samples/trustpolicy.json"), idle: &[], defaults: &[] },
     Sample { name: "containers", text: include_str!("samples/policy.json"), idle: &[], defaults: &[] },
 ];
 
 fn native(document: &Value) -> Result<Value, PolicyError> {
-    let imported = if document.get("default").is_some() { import_containers(&document.to_string()) } else { import_objects(document) };
-    imported.map(|imported| serde_json::to_value(imported.policy).unwrap())
+    // A YAML stream is a list here.
+    let documents = document.as_array().map_or_else(|| vec![document.clone()], Clone::clone);
+    let text: Vec<String> = documents.iter().map(Value::to_string).collect();
+    let text = PolicyLoader::new().convert(&text.join("\n---\n"))?;
+    Ok(Document::parse(&text).unwrap().value().clone())
 }
 
 /// The pointers of everything below a value.
