@@ -54,6 +54,51 @@ application:
   - pattern: "docker.io/projectnexus/*:*"
     validator: projectnexus
 """
+# One type for each policy; Kyverno has no way to say "either".
+KYVERNO = """\
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata:
+  name: notation
+spec:
+  validationFailureAction: Enforce
+  rules:
+  - name: verify-signature-notary
+    match:
+      any:
+      - resources:
+          kinds: [Pod]
+    verifyImages:
+    - type: Notary
+      imageReferences: ["172.19.0.3:5000/net-monitor:notation"]
+      attestors:
+      - entries:
+        - certificates:
+            cert: |-
+{authority}
+---
+apiVersion: kyverno.io/v1
+kind: ClusterPolicy
+metadata:
+  name: cosign
+spec:
+  validationFailureAction: Enforce
+  rules:
+  - name: verify-signature-cosign
+    match:
+      any:
+      - resources:
+          kinds: [Pod]
+    verifyImages:
+    - imageReferences: ["172.19.0.3:5000/net-monitor:*signed", "172.19.0.3:5000/net-monitor:with-*"]
+      attestors:
+      - entries:
+        - certificates:
+            cert: |-
+{signer}
+            rekor: {{ url: "https://rekor.sigstore.dev", ignoreTlog: true }}
+            ctlog: {{ ignoreSCT: true }}
+"""
 OPENSHIFT = "image-registry.openshift-image-registry.svc"
 MIRROR, LOOKASIDE = "registry.demo.example", "signatures.demo.example"
 # What a policy demands of signed images.
@@ -121,6 +166,13 @@ def make_certificates(registry, directory):
     store.mkdir(parents=True, exist_ok=True)
     shutil.copy(root.file, store / "root.pem")
     shutil.copy(signer.file, example.folder / "signer.pem")
+    write_kyverno_policy(example.folder)
+
+
+def write_kyverno_policy(folder):
+    """The certificates of the folder in the policy of a cluster."""
+    pem = {name: textwrap.indent((folder / f"{name}.pem").read_text().strip(), " " * 14) for name in ("authority", "signer")}
+    (folder / "kyverno.yaml").write_text(KYVERNO.format(**pem))
 
 
 def make_content_trust(executables, directory):

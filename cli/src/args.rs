@@ -386,7 +386,7 @@ pub(crate) struct InitArguments {
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
-  verimage policy check policy.yaml
+  verimage policy check policy.yaml --strict
   verimage policy check tests/fixtures/cosign/cases/p256/policy.yaml --format json";
 
 #[derive(Debug, Args)]
@@ -397,6 +397,12 @@ pub(crate) struct CheckArguments {
     /// Folder of trust stores [default: as for verify]
     #[arg(long, value_name = "DIR")]
     pub(crate) trust_store: Option<PathBuf>,
+    /// Exit with 1 if there are remarks
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Look at certificates as of this time, RFC 3339 [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) at: Option<Timestamp>,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

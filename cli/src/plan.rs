@@ -5,6 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use verimage::core::Repository;
+use verimage::core::Timestamp;
 use verimage::core::policy::Pattern;
 use verimage::core::policy::document::PublicKeyDocument;
 use verimage::trust::TrustFolder;
@@ -54,7 +55,7 @@ pub(crate) enum Plan {
     Triangulate { image: ImagePlan, signatures: Option<Repository>, format: Format },
     Inspect { image: ImagePlan, signatures: Option<Repository>, view: InspectView },
     Init(InitPlan),
-    Check { policy: PolicyFile, format: Format },
+    Check(CheckPlan),
     Convert(PathBuf),
     Explain { image: ImageRef, policy: PolicyChoice, format: Format },
     Schema(SchemaArguments),
@@ -123,6 +124,15 @@ pub(crate) enum InspectView {
     Policy,
 }
 
+/// A policy file that is checked.
+#[derive(Debug)]
+pub(crate) struct CheckPlan {
+    pub(crate) policy: PolicyFile,
+    pub(crate) strict: bool,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) format: Format,
+}
+
 #[derive(Debug)]
 pub(crate) struct InitPlan {
     pub(crate) images: Vec<String>,
@@ -143,8 +153,8 @@ impl Plan {
             }
             Command::Inspect(arguments) => inspect(arguments, environment),
             Command::Policy(PolicyCommand::Init(arguments)) => init(arguments, environment),
-            Command::Policy(PolicyCommand::Check(CheckArguments { policy, trust_store, format })) => {
-                Ok(Self::Check { policy: policy_file(policy, trust_store, environment)?, format })
+            Command::Policy(PolicyCommand::Check(CheckArguments { policy, trust_store, strict, at, format })) => {
+                Ok(Self::Check(CheckPlan { policy: policy_file(policy, trust_store, environment)?, strict, at, format }))
             }
             Command::Policy(PolicyCommand::Convert(ConvertArguments { policy })) => Ok(Self::Convert(policy)),
             Command::Policy(PolicyCommand::Explain(arguments)) => {

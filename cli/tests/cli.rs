@@ -42,6 +42,7 @@ fn commands_say_what_their_snapshots_say() {
         "allow-with-audit" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1 --policy cli/tests/fixtures/several-rules.yaml";
         "policy-from-environment" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1" ["VERIMAGE_POLICY" "tests/fixtures/cosign/cases/p256/policy.yaml"];
 
+        "allow-cluster-image-policy" "verify oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1 --policy cli/tests/fixtures/cluster-image-policies.yaml";
         "allow-trust-policy" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as registry.example/demo/app:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore --at 2030-01-01T00:00:00Z";
         "allow-trust-policy-skip" "verify oci:tests/fixtures/cosign/layouts/unsigned:v1 --as registry.example/scratch:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore";
         "allow-trust-policy-audit" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as quay.io/demo/app:v1 --policy cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore --at 2030-01-01T00:00:00Z --format json";
@@ -162,11 +163,16 @@ fn commands_say_what_their_snapshots_say() {
         "policy-init-no-key" "policy init --key nowhere.pub";
         "policy-check" "policy check tests/fixtures/cosign/cases/threshold-two-signers/policy.yaml";
         "policy-check-several" "policy check cli/tests/fixtures/several-rules.yaml";
+        "policy-check-remarks" "policy check cli/tests/fixtures/remarks.yaml --at 2044-12-15T00:00:00Z";
+        "policy-check-remarks-json" "policy check cli/tests/fixtures/remarks.yaml --at 2090-01-01T00:00:00Z --format json";
+        "policy-check-strict" "policy check cli/tests/fixtures/remarks.yaml --at 2026-12-01T00:00:00Z --strict";
+        "policy-check-strict-good" "policy check tests/fixtures/cosign/cases/threshold-two-signers/policy.yaml --strict";
         "policy-check-json" "policy check cli/tests/fixtures/several-rules.yaml --format json";
         "policy-check-trust-policy" "policy check cli/tests/fixtures/trustpolicy.json --trust-store tests/fixtures/notation/truststore";
         "policy-check-no-trust-store" "policy check cli/tests/fixtures/trustpolicy.json --trust-store cli/tests/fixtures";
         "policy-check-trust-policy-typo" "policy check cli/tests/fixtures/trustpolicy-typo.json";
         "policy-convert-kyverno" "policy convert examples/cosign-signature-repository/kyverno.yaml";
+        "policy-convert-cluster-image-policy" "policy convert cli/tests/fixtures/cluster-image-policies.yaml";
         "policy-convert" "policy convert cli/tests/fixtures/trustpolicy.json";
         "policy-convert-native" "policy convert tests/fixtures/cosign/cases/p256/policy.yaml";
         "policy-convert-plugin" "policy convert cli/tests/fixtures/trustpolicy-plugin.json";

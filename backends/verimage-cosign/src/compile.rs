@@ -216,7 +216,7 @@ impl Leaf<'_> {
         };
         Ok(Authority::Certificates(CertificateRules {
             leaf,
-            issuers: vec![self.issuer(chain)?],
+            issuers: vec![self.issuer(chain, config.intermediates.as_deref())?],
             hints: Hints::Used,
             purpose: if config.eku == ExtendedKeyUsage::Any { Purpose::Any } else { Purpose::CodeSigning },
             identities,
@@ -227,8 +227,9 @@ impl Leaf<'_> {
 
     /// A certificate without a chain stands for its key: nothing else in it is looked at.
     fn pinned(&self, config: &CertificateConfig, leaf: &Certificate) -> Result<Authority, PolicyError> {
-        if config.identity.is_some() || config.eku != ExtendedKeyUsage::CodeSigning || self.config.sct == Some(Sct::Required) {
-            let message = "a certificate without `chain` pins its key, so `identity`, `eku` and `sct` have no effect";
+        let useless = config.identity.is_some() || config.intermediates.is_some() || config.eku != ExtendedKeyUsage::CodeSigning;
+        if useless || self.config.sct == Some(Sct::Required) {
+            let message = "a certificate without `chain` pins its key, so `identity`, `intermediates`, `eku` and `sct` have no effect";
             return Err(self.context.invalid("/certificate", message).with_hint("remove them, or name the `chain`"));
         }
         let name = config.leaf.as_deref().unwrap_or_default();
@@ -252,15 +253,28 @@ impl Leaf<'_> {
     }
 
     /// An authority for signers: nobody else's certificate stands in its chain.
-    fn issuer(&self, name: &str) -> Result<Chain, PolicyError> {
+    fn issuer(&self, name: &str, intermediates: Option<&str>) -> Result<Chain, PolicyError> {
         let field = "/certificate/chain";
-        let chain = self.chain(name, field, CertificateKind::Ca)?;
+        let mut chain = self.chain(name, field, CertificateKind::Ca)?;
+        chain.intermediates.extend(intermediates.map_or(Ok(Vec::new()), |name| self.intermediates(name))?);
         match &chain.signer {
             None => Ok(chain),
             Some(other) => {
                 let message = format!("the certificates `{name}`: `{}` is no certificate authority", other.subject());
                 Err(self.context.invalid(field, message).with_hint("name the signer's own certificate as `leaf`"))
             }
+        }
+    }
+
+    /// Certificates that only complete paths, whoever issued them.
+    fn intermediates(&self, name: &str) -> Result<Vec<Certificate>, PolicyError> {
+        let field = "/certificate/intermediates";
+        let anchor = self.context.certificates(name, field, CertificateKind::Ca)?;
+        let invalid = |reason: String| self.context.invalid(field, format!("the certificates `{name}`: {reason}"));
+        let certificates = Certificate::all_from_file(&anchor.bytes).map_err(|error| invalid(error.to_string()))?;
+        match certificates.iter().find(|certificate| !certificate.is_ca()) {
+            Some(other) => Err(invalid(format!("`{}` is no certificate authority", other.subject()))),
+            None => Ok(certificates),
         }
     }
 
@@ -278,10 +292,22 @@ impl Leaf<'_> {
     /// The root whose logs are asked: the one that is named, that of the leaf, or the public instance's.
     fn log_root(&self, own: Option<Arc<Trust>>) -> Result<Option<Arc<Trust>>, PolicyError> {
         match (&self.config.transparency, own) {
-            (Transparency::Logs(LogsConfig { root: Some(name), .. }), _) => self.trusted_root(name, "/transparency/root").map(Some),
+            (Transparency::Logs(LogsConfig { root: Some(name), .. }), _) => self.logs(name).map(Some),
             (_, Some(own)) => Ok(Some(own)),
             (Transparency::None, None) => Ok(None),
             (_, None) => self.trusted_root(PUBLIC_GOOD, "/transparency").map(Some),
+        }
+    }
+
+    /// The logs of a trusted root, or those whose keys the policy has.
+    fn logs(&self, name: &str) -> Result<Arc<Trust>, PolicyError> {
+        let field = "/transparency/root";
+        match self.context.anchor(name, field)? {
+            Anchor::TransparencyLog(log) => {
+                let trust = Trust::of_log_keys(&log.pem, self.crypto);
+                trust.map(Arc::new).map_err(|error| self.context.invalid(field, format!("the log `{name}`: {error}")))
+            }
+            _ => self.trusted_root(name, field),
         }
     }
 

@@ -90,9 +90,23 @@ pub struct IdentityConfig {
     /// What kind of name the identity is; any, if not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_kind: Option<SubjectKind>,
+    /// Names that the certificate must have as well, each of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<NameConfig>,
     /// What Fulcio's extensions must say, by name such as `sourceRepositoryUri` or by object identifier.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extensions: BTreeMap<String, TextConfig>,
+}
+
+/// One more name of a certificate.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NameConfig {
+    /// The name.
+    pub subject: String,
+    /// What kind of name it is; any, if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_kind: Option<SubjectKind>,
 }
 
 /// A text: exact, or `{regex: …}`, or `{glob: …}`.
@@ -138,6 +152,9 @@ pub struct CertificateConfig {
     /// The authority, as named under `trust`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<String>,
+    /// Certificates between the signer's and the authority, as named under `trust`. None of them is trusted for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intermediates: Option<String>,
     /// Whom the certificate must name: `any`, or a list of identities, whose issuers may be left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<CertificateIdentity>,
@@ -183,7 +200,7 @@ pub enum Transparency {
     Required,
     /// No proof; the verdict warns `log-not-required`.
     None,
-    /// Entries in logs of this trusted root.
+    /// Entries in logs of this trusted root, or in those with these keys.
     #[serde(untagged)]
     Logs(LogsConfig),
 }
@@ -192,7 +209,7 @@ pub enum Transparency {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogsConfig {
-    /// The trusted root, as named under `trust`; that of the leaf, if none is named.
+    /// The trusted root or the keys of logs, as named under `trust`; the root of the leaf, if none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
     /// How many different logs must have the signature.

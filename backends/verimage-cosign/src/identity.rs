@@ -10,9 +10,15 @@ use crate::fulcio::{Claims, SubjectKind, extension_name, extension_number};
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     issuer: Option<Pattern>,
-    subject: Pattern,
-    kind: Option<SubjectKind>,
+    names: Vec<Name>,
     extensions: Vec<(u32, Pattern)>,
+}
+
+/// A name that the certificate must have.
+#[derive(Clone, Debug)]
+struct Name {
+    text: Pattern,
+    kind: Option<SubjectKind>,
 }
 
 /// Who issued the identity: a certificate of the public instance says little without it.
@@ -49,7 +55,12 @@ fn read(config: &IdentityConfig, at: &str, rule: IssuerRule, context: &LeafConte
         let number = extension_number(name).ok_or_else(|| context.invalid(&at, format!("`{name}` is no extension of Fulcio's")))?;
         Ok((number, text_pattern(text).map_err(|reason| context.invalid(&at, reason))?))
     });
-    Ok(Identity { issuer, subject, kind: config.subject_kind, extensions: extensions.collect::<Result<_, PolicyError>>()? })
+    let mut names = vec![Name { text: subject, kind: config.subject_kind }];
+    for (index, also) in config.also.iter().enumerate() {
+        let text = Pattern::exact(&also.subject).map_err(|reason| context.invalid(&format!("{at}/also/{index}/subject"), reason))?;
+        names.push(Name { text, kind: also.subject_kind });
+    }
+    Ok(Identity { issuer, names, extensions: extensions.collect::<Result<_, PolicyError>>()? })
 }
 
 /// At most one of a text, a regular expression and a glob.
@@ -87,10 +98,13 @@ pub(crate) fn check(identities: &[Identity], claims: &Claims) -> Result<(), Fail
 impl Identity {
     /// What does not fit, if anything.
     fn difference(&self, claims: &Claims) -> Option<String> {
-        let of_kind = |kind: &SubjectKind| self.kind.is_none_or(|wanted| wanted == *kind);
-        if !claims.subjects.iter().any(|(kind, name)| of_kind(kind) && self.subject.matches(name)) {
+        let fits = |name: &Name| {
+            let of_kind = |kind: &SubjectKind| name.kind.is_none_or(|wanted| wanted == *kind);
+            claims.subjects.iter().any(|(kind, text)| of_kind(kind) && name.text.matches(text))
+        };
+        if let Some(missing) = self.names.iter().find(|name| !fits(name)) {
             let named = if claims.subjects.is_empty() { "nobody".to_owned() } else { claims.names() };
-            return Some(format!("the certificate names {named}, the policy wants `{}`", self.subject));
+            return Some(format!("the certificate names {named}, the policy wants `{}`", missing.text));
         }
         let issuer = claims.issuer.as_deref();
         if let Some(wanted) = self.issuer.as_ref().filter(|wanted| !issuer.is_some_and(|issuer| wanted.matches(issuer))) {

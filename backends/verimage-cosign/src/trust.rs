@@ -1,10 +1,10 @@
 //! Trusted roots and certificate files, their keys and certificates read once.
 
-use verimage_crypto::CryptoSet;
 use verimage_crypto::x509::Certificate;
+use verimage_crypto::{CryptoSet, KeyError, PublicKey};
 
 use crate::log::logs::Logs;
-use crate::trust_root::{Authority, TrustRoot, Validity};
+use crate::trust_root::{Authority, TransparencyLog, TrustRoot, Validity};
 
 /// A trusted root, loaded.
 #[derive(Debug)]
@@ -28,6 +28,19 @@ impl Trust {
             certificate_logs: Logs::load(&root.certificate_logs, crypto),
             issuers: chains("certificateAuthorities", &root.certificate_authorities)?,
             timestamp_authorities: chains("timestampAuthorities", &root.timestamp_authorities)?,
+        })
+    }
+
+    /// Logs that are known by their keys alone. Their identifiers are hashes of these, as those of Rekor v1 are; nothing is
+    /// said about when they counted.
+    pub(crate) fn of_log_keys(pem: &[u8], crypto: &CryptoSet) -> Result<Self, KeyError> {
+        let keys = PublicKey::all_from_pem(pem)?;
+        let logs: Vec<TransparencyLog> = keys.into_iter().map(TransparencyLog::of_key).collect();
+        Ok(Self {
+            logs: Logs::load(&logs, crypto),
+            certificate_logs: Logs::default(),
+            issuers: Vec::new(),
+            timestamp_authorities: Vec::new(),
         })
     }
 }

@@ -101,7 +101,7 @@ fn root(name: &str, config: &NotaryV1Config, context: &LeafContext<'_>) -> Resul
         let certificates = Certificate::all_from_pem(&bytes).map_err(|error| invalid(error.to_string()))?;
         return Pins::certificates(certificates).map_err(|error| invalid(error.to_string()));
     }
-    let keys = blocks(&bytes).map(PublicKey::from_pem).collect::<Result<_, _>>().map_err(|error| invalid(error.to_string()))?;
+    let keys = PublicKey::all_from_pem(&bytes).map_err(|error| invalid(error.to_string()))?;
     let pins = Pins::root_keys(keys, Need::Any).map_err(|error| invalid(error.to_string()))?;
     let dates = match config.certificate_dates.unwrap_or_default() {
         CertificateDates::Ignored => verimage_tuf::CertificateDates::Ignored,
@@ -112,14 +112,6 @@ fn root(name: &str, config: &NotaryV1Config, context: &LeafContext<'_>) -> Resul
         RootBinding::InsecureNone => verimage_tuf::RootBinding::InsecureNone,
     };
     Ok(pins.dates(dates).binding(binding))
-}
-
-/// The PEM blocks of a file, each with the text behind it.
-fn blocks(pem: &[u8]) -> impl Iterator<Item = &[u8]> {
-    const BEGIN: &[u8] = b"-----BEGIN ";
-    let begins: Vec<usize> = pem.windows(BEGIN.len()).enumerate().filter(|(_, window)| *window == BEGIN).map(|(at, _)| at).collect();
-    let ends = begins.iter().skip(1).copied().chain([pem.len()]).collect::<Vec<_>>();
-    begins.into_iter().zip(ends).filter_map(|(begin, end)| pem.get(begin..end))
 }
 
 fn rule(config: &NotaryV1Config, context: &LeafContext<'_>) -> Result<TargetRule, PolicyError> {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use verimage::core::Timestamp;
+use verimage::core::policy::Remark;
 use verimage::{FolderMaterial, Policy, PolicyLoader};
 
 use crate::failure::Failure;
@@ -37,6 +39,13 @@ pub(crate) async fn policy(choice: &PolicyChoice, keys: Keys) -> Result<Policy, 
             loaded.map_err(|error| Failure::policy(error, None))
         }
     }
+}
+
+/// A policy file, and what its author may not have meant.
+pub(crate) async fn linted(file: &PolicyFile, at: Timestamp) -> Result<(Policy, Vec<Remark>), Failure> {
+    let PolicyFile { path, trust_stores } = file;
+    let loader = trust_stores.iter().fold(PolicyLoader::new(), |loader, folder| loader.trust_stores(folder.clone()));
+    loader.lint(path, at).await.map_err(|error| Failure::policy(error, text_of(path)))
 }
 
 /// The policy as it is written.

@@ -29,7 +29,7 @@ pub(crate) async fn run(plan: Plan, console: &mut Console) -> Result<Exit, Failu
         Plan::Triangulate { image, signatures, format } => triangulate::run(&image, signatures, format, console).await,
         Plan::Inspect { image, signatures, view } => inspect::run(&image, signatures, view, console).await,
         Plan::Init(plan) => policy::init(plan, console).await,
-        Plan::Check { policy, format } => policy::check(policy, format, console).await,
+        Plan::Check(plan) => policy::check(plan, console).await,
         Plan::Convert(file) => policy::convert(&file, console),
         Plan::Explain { image, policy, format } => policy::explain(image, &policy, format, console).await,
         Plan::Schema(arguments) => policy::schema(&arguments, console),

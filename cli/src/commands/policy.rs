@@ -3,11 +3,12 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
+use std::time::SystemTime;
 
 use schemars::schema_for;
 use serde::Serialize;
 use verimage::core::policy::document::PublicKeyDocument;
-use verimage::core::policy::{Apply, Location, Requirement, Rule, Scope};
+use verimage::core::policy::{Apply, Location, Remark, Requirement, Rule, Scope};
 use verimage::core::{Context, Step, Subject, Timestamp, Verifier};
 use verimage::{Digest, ImageRef, Limits, Policy, PolicyLoader, Verdict};
 
@@ -16,7 +17,7 @@ use crate::commands::first_policy::FirstPolicy;
 use crate::commands::load::{self, Keys};
 use crate::failure::{Exit, Failure};
 use crate::output::{Console, Page};
-use crate::plan::{InitPlan, PolicyChoice, PolicyFile};
+use crate::plan::{CheckPlan, InitPlan, PolicyChoice};
 use crate::render::{json, policy as render};
 
 pub(crate) async fn init(plan: InitPlan, console: &mut Console) -> Result<Exit, Failure> {
@@ -60,6 +61,8 @@ pub(crate) struct Summary {
     pub(crate) trust_material: Digest,
     pub(crate) unmatched: verimage::core::policy::Unmatched,
     pub(crate) rules: Vec<RuleSummary>,
+    /// What its author may not have meant.
+    pub(crate) remarks: Vec<Remark>,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,20 +76,24 @@ pub(crate) struct RuleSummary {
     pub(crate) warnings: Vec<&'static str>,
 }
 
-pub(crate) async fn check(file: PolicyFile, format: Format, console: &mut Console) -> Result<Exit, Failure> {
-    let policy = load::policy(&PolicyChoice::File(file), Keys::FromAnywhere).await?;
+pub(crate) async fn check(plan: CheckPlan, console: &mut Console) -> Result<Exit, Failure> {
+    let at = plan.at.map_or_else(|| Timestamp::try_from(SystemTime::now()), Ok);
+    let at = at.map_err(|_| Failure::usage("this machine's clock is out of range; name a time with `--at`".to_owned()))?;
+    let (policy, remarks) = load::linted(&plan.policy, at).await?;
+    let exit = if plan.strict && !remarks.is_empty() { Exit::Denied } else { Exit::Admitted };
     let summary = Summary {
         source: policy.source().to_owned(),
         digest: policy.digest().clone(),
         trust_material: policy.material_digest().clone(),
         unmatched: policy.unmatched(),
         rules: policy.rules().iter().map(summary).collect(),
+        remarks,
     };
-    match format {
+    match plan.format {
         Format::Text => console.show(&render::summary(&summary))?,
         Format::Json => console.data(&json::pretty(&summary)?)?,
     }
-    Ok(Exit::Admitted)
+    Ok(exit)
 }
 
 fn summary(rule: &Rule) -> RuleSummary {

@@ -33,6 +33,10 @@ pub(crate) fn summary(summary: &Summary) -> Page {
         page.field("rule", &format!("{}: {} -> {}{mode}", rule.name, rule.images.join(", "), rule.requires));
         rule.warnings.iter().for_each(|warning| page.marked(Tone::Unsure, "warning:", &warning_text(warning)));
     }
+    for remark in &summary.remarks {
+        let place = remark.location.map_or_else(|| remark.pointer.clone(), |(line, column)| format!("{line}:{column}"));
+        page.marked(Tone::Unsure, "remark:", &format!("{place}: {}: {}", remark.lint, remark.message));
+    }
     match summary.unmatched {
         Unmatched::Deny => page.field("otherwise", "denied"),
         Unmatched::Allow => page.marked(Tone::Unsure, "warning:", &warning_text("unmatched-allowed")),

@@ -40,6 +40,15 @@ impl PublicKey {
         }
     }
 
+    /// Reads the keys of a text, each in a PEM block of its own, in their order. Text may stand before the first.
+    ///
+    /// # Errors
+    /// Those of [`from_pem`](Self::from_pem), also if there is no block at all.
+    pub fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>, KeyError> {
+        let blocks = pem::split(pem);
+        if blocks.is_empty() { Self::from_pem(pem).map(|key| vec![key]) } else { blocks.into_iter().map(Self::from_pem).collect() }
+    }
+
     /// Reads a PKCS#1 `RSAPublicKey` (RFC 8017, appendix A.1.1) in DER.
     ///
     /// # Errors

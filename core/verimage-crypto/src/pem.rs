@@ -55,6 +55,14 @@ pub(crate) fn certificates(input: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, C
     if blocks.is_empty() { Err(foreign(without_block(text))) } else { Ok(blocks) }
 }
 
+/// The PEM blocks of a text, each with what stands behind it up to the next.
+pub(crate) fn split(input: &[u8]) -> Vec<&[u8]> {
+    let begins: Vec<usize> =
+        input.windows(BEGIN.len()).enumerate().filter(|(_, window)| *window == BEGIN.as_bytes()).map(|(at, _)| at).collect();
+    let ends: Vec<usize> = begins.iter().skip(1).copied().chain([input.len()]).collect();
+    begins.into_iter().zip(ends).filter_map(|(begin, end)| input.get(begin..end)).collect()
+}
+
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";

@@ -23,8 +23,7 @@ const MAX_NAME: usize = 253;
 /// Every rule looks at the manifest of the platform, as podman does; signatures are looked for where `registries.d` says.
 ///
 /// # Errors
-/// `policy-invalid` for everything that podman refuses to load; `policy-unsupported-field` for relative paths, which podman
-/// takes from its working directory, for Fulcio, Rekor and PKI.
+/// `policy-invalid` for everything that podman refuses to load.
 pub fn import(text: &str) -> Result<Imported, PolicyError> {
     let document = json::strict_value(text.as_bytes()).map_err(|error| {
         let mut refusal = PolicyError::invalid("", error.to_string());
@@ -70,12 +69,14 @@ impl Native {
     }
 
     fn rule(&mut self, name: &str, pattern: &str, list: &Value, pointer: &str) -> Result<(), PolicyError> {
-        let Need { require, anchors } = requirements(list, pointer)?;
+        let Need { require, anchors, parts } = requirements(list, pointer)?;
         for anchor in anchors {
             self.origins.entry(below("/trust", &anchor.name)).or_insert(anchor.pointer);
             self.trust.insert(anchor.name, anchor.document);
         }
-        self.origins.insert(format!("/rules/{}", self.rules.len()), pointer.to_owned());
+        let place = format!("/rules/{}", self.rules.len());
+        self.origins.extend(parts.into_iter().map(|(part, origin)| (format!("{place}/require{part}"), origin)));
+        self.origins.insert(place, pointer.to_owned());
         self.rules.push(json!({"name": name, "dialect": "containers", "images": [pattern], "subject": "platform", "require": require}));
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use verimage_core::PolicyError;
-use verimage_core::policy::PolicyDocument;
+use verimage_core::policy::{PolicyDocument, Remark};
 
 /// A policy in native form.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ use verimage_core::policy::PolicyDocument;
 pub struct Imported {
     /// The native form.
     pub policy: PolicyDocument,
+    /// What is remarkable about the source, with places in it.
+    pub remarks: Vec<Remark>,
     /// For parts of the native form, as JSON pointers, the parts of the source that they stand for; nothing if it is its own
     /// source.
     origins: Option<BTreeMap<String, String>>,
@@ -19,7 +21,17 @@ pub struct Imported {
 impl Imported {
     /// A native form with the origins of its parts.
     pub fn new(policy: PolicyDocument, origins: BTreeMap<String, String>) -> Self {
-        Self { policy, origins: Some(origins) }
+        Self { policy, remarks: Vec::new(), origins: Some(origins) }
+    }
+
+    /// A remark about the native form as one about the source.
+    #[must_use]
+    pub fn remark_on_source(&self, remark: Remark) -> Remark {
+        let mut remark = remark;
+        if let Some(origin) = self.origin(&remark.pointer) {
+            remark.pointer = origin.to_owned();
+        }
+        remark
     }
 
     /// An error about the native form as one about the source: people look for it in what they wrote.
@@ -27,6 +39,13 @@ impl Imported {
     pub fn blame_source(&self, error: PolicyError) -> PolicyError {
         let pointer = self.origin(&error.pointer).unwrap_or(&error.pointer).to_owned();
         PolicyError { pointer, ..error }
+    }
+
+    /// The part of the source that this very part stands for; the whole for the whole. Nothing if it is not known, or if the
+    /// policy is its own source.
+    pub fn source_of(&self, pointer: &str) -> Option<&str> {
+        let origins = self.origins.as_ref()?;
+        if pointer.is_empty() { Some("") } else { origins.get(pointer).map(String::as_str) }
     }
 
     /// The part of the source that the smallest known part around `pointer` stands for; the whole if there is none. Nothing
@@ -46,7 +65,7 @@ impl Imported {
 /// A policy that was native already.
 impl From<PolicyDocument> for Imported {
     fn from(policy: PolicyDocument) -> Self {
-        Self { policy, origins: None }
+        Self { policy, remarks: Vec::new(), origins: None }
     }
 }
 

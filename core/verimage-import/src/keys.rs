@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use verimage_core::{Digest, PolicyError};
 
 use crate::native::Native;
@@ -12,8 +12,9 @@ use crate::part::Part;
 /// The places of keys that a native policy can name.
 const PLACES: [&str; 5] = ["awskms://", "azurekms://", "gcpkms://", "hashivault://", "k8s://"];
 /// How the keys of logs begin, with the names that trusted roots have for their types.
-const LOG_KEYS: [(&[u8], &str); 2] = [
+const LOG_KEYS: [(&[u8], &str); 3] = [
     (b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", "PKIX_ECDSA_P256_SHA_256"),
+    (b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22", "PKIX_ECDSA_P384_SHA_384"),
     (b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70", "PKIX_ED25519"),
 ];
 
@@ -54,7 +55,19 @@ pub(crate) fn at_place(part: &Part<'_>, text: &str, hash: Option<&str>, native: 
     Ok(native.anchor("key", json!({"publicKey": with_hash(json!({"ref": text}), hash)}), part))
 }
 
-fn with_hash(mut key: Value, hash: Option<&str>) -> Value {
+/// The hash algorithm of this name.
+pub(crate) fn hash_named(part: &Part<'_>, name: &str) -> Result<&'static str, PolicyError> {
+    match name {
+        "sha256" => Ok("sha256"),
+        "sha384" => Ok("sha384"),
+        "sha512" => Ok("sha512"),
+        "sha224" => Err(part.unsupported("signatures over SHA-224 are not verified", "sign with SHA-256 or longer")),
+        _ => Err(part.invalid("the algorithm is `sha224`, `sha256`, `sha384` or `sha512`")),
+    }
+}
+
+/// The body of a public key with the only hash that it may be used with.
+pub(crate) fn with_hash(mut key: Value, hash: Option<&str>) -> Value {
     if let (Some(key), Some(hash)) = (key.as_object_mut(), hash) {
         key.insert("hash".to_owned(), hash.into());
     }
@@ -89,7 +102,7 @@ pub(crate) fn log(key: &Part<'_>, text: &str, url: &str) -> Result<Value, Policy
     let kind = LOG_KEYS.iter().find(|(begin, _)| der.starts_with(begin)).map(|(_, kind)| *kind);
     let kind = kind.ok_or_else(|| {
         let hint = "write a native policy, and put the log into a trusted root";
-        key.unsupported("keys of logs are ECDSA P-256 or Ed25519 here", hint)
+        key.unsupported("keys of logs are ECDSA P-256, P-384 or Ed25519 here", hint)
     })?;
     let identifier = hex::decode(Digest::sha256(&der).hex()).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default();
     Ok(json!({
@@ -100,10 +113,19 @@ pub(crate) fn log(key: &Part<'_>, text: &str, url: &str) -> Result<Value, Policy
     }))
 }
 
+/// A trusted root with these members.
+pub(crate) fn root_document(mut members: Map<String, Value>) -> Value {
+    members.insert("mediaType".to_owned(), "application/vnd.dev.sigstore.trustedroot+json;version=0.1".into());
+    members.into()
+}
+
 /// The anchor of a trusted root with these members.
-pub(crate) fn trusted_root(prefix: &str, mut root: Value, origin: &Part<'_>, native: &mut Native) -> String {
-    if let Some(root) = root.as_object_mut() {
-        root.insert("mediaType".to_owned(), "application/vnd.dev.sigstore.trustedroot+json;version=0.1".into());
-    }
-    native.anchor(prefix, json!({"trustedRoot": {"json": root.to_string()}}), origin)
+pub(crate) fn trusted_root(prefix: &str, members: Map<String, Value>, origin: &Part<'_>, native: &mut Native) -> String {
+    native.anchor(prefix, json!({"trustedRoot": {"json": root_document(members).to_string()}}), origin)
+}
+
+/// The anchor of a trusted root of this one log.
+pub(crate) fn log_root(key: &Part<'_>, text: &str, url: &str, native: &mut Native) -> Result<String, PolicyError> {
+    let logs = Map::from_iter([("tlogs".to_owned(), json!([log(key, text, url)?]))]);
+    Ok(trusted_root("log", logs, key, native))
 }

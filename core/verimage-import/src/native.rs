@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use verimage_core::PolicyError;
-use verimage_core::policy::read_config;
+use verimage_core::policy::{Lint, Remark, read_config};
 
 use crate::Imported;
 use crate::part::Part;
@@ -16,6 +16,7 @@ pub(crate) struct Native {
     stores: Map<String, Value>,
     rules: Vec<Value>,
     origins: BTreeMap<String, String>,
+    remarks: Vec<Remark>,
 }
 
 impl Native {
@@ -33,6 +34,11 @@ impl Native {
         name
     }
 
+    /// Adds a remark about a part of the source.
+    pub(crate) fn remark(&mut self, lint: Lint, about: &Part<'_>, message: String) {
+        self.remarks.push(Remark::new(lint, about.pointer.as_str(), message));
+    }
+
     /// Adds a rule. `parts` are pointers below the rule, with what they stand for.
     pub(crate) fn rule(&mut self, rule: Value, origin: &Part<'_>, parts: &[(&str, &Part<'_>)]) {
         let place = format!("/rules/{}", self.rules.len());
@@ -45,11 +51,13 @@ impl Native {
 
     /// The policy.
     pub(crate) fn finish(self, unmatched: &str) -> Result<Imported, PolicyError> {
-        let Self { trust, stores, rules, origins } = self;
+        let Self { trust, stores, rules, origins, remarks } = self;
         let kind = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "unmatched": unmatched});
         let mut native = kind.as_object().cloned().unwrap_or_default();
         native.extend([("trust".to_owned(), trust.into()), ("stores".to_owned(), stores.into()), ("rules".to_owned(), rules.into())]);
-        Ok(Imported::new(read_config(&native.into(), "")?, origins))
+        let mut imported = Imported::new(read_config(&native.into(), "")?, origins);
+        imported.remarks = remarks;
+        Ok(imported)
     }
 }
 

@@ -128,6 +128,12 @@ impl<'a> Resources<'a> {
         self.find(Kind::ConfigMap, namespace, name)
     }
 
+    /// The ConfigMaps of this name, in whatever namespace.
+    pub(crate) fn config_maps_named(&self, name: &str) -> Vec<&Resource<'a>> {
+        let of_name = |(key, _): &(&(Kind, Option<String>, String), _)| key.0 == Kind::ConfigMap && key.2 == name;
+        self.by_name.iter().filter(of_name).map(|(_, resource)| resource).collect()
+    }
+
     fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Resource<'a>> {
         let of = |namespace: Option<&str>| self.by_name.get(&(kind, namespace.map(str::to_owned), name.to_owned()));
         of(Some(namespace)).or_else(|| of(None))
@@ -155,12 +161,27 @@ impl<'a> Resource<'a> {
         self.texts()?.remove(key).ok_or_else(|| self.object.invalid(format!("`{key}` is named by the policy, and is not in here")))
     }
 
+    /// The text of a resource that holds one, under whatever key, and its place.
+    pub(crate) fn only_text(&self) -> Result<(String, Part<'a>), PolicyError> {
+        let mut texts = self.texts()?.into_values();
+        match (texts.next(), texts.next()) {
+            (Some(text), None) => Ok(text),
+            _ => Err(self.object.invalid("exactly one entry is needed here, because the policy does not say which it means")),
+        }
+    }
+
+    /// An error about the whole of it.
+    pub(crate) fn invalid(&self, message: &str) -> PolicyError {
+        self.object.invalid(message)
+    }
+
     fn entries(&self, member: &str) -> Result<Vec<(&'a str, Part<'a>)>, PolicyError> {
         self.object.get(member).map_or(Ok(Vec::new()), |data| data.entries())
     }
 }
 
-fn decoded(part: &Part<'_>) -> Result<String, PolicyError> {
+/// Text in base64.
+pub(crate) fn decoded(part: &Part<'_>) -> Result<String, PolicyError> {
     let text: String = part.text()?.split_ascii_whitespace().collect();
     let bytes = STANDARD.decode(text).map_err(|error| part.invalid(format!("this is not base64: {error}")))?;
     String::from_utf8(bytes).map_err(|_| part.invalid("this is base64 of something that is no text"))

@@ -1,11 +1,13 @@
 #![doc = include_str!("../docs.md")]
 
+mod convert;
 mod drive;
 mod engine;
 mod error;
 #[cfg(any(feature = "notary-v1", feature = "revocation"))]
 mod kept;
 pub mod keys;
+mod lint;
 mod load;
 mod material;
 mod quick;

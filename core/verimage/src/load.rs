@@ -1,18 +1,20 @@
 //! From a policy file to a policy that can judge.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use verimage_core::policy::{Anchor, AnchorRoot, Backend, Compiler, PolicyDocument, read_config};
-use verimage_core::{Code, Policy, PolicyError};
+use verimage_core::policy::{Anchor, AnchorRoot, Backend, Compiler, PolicyDocument, Remark, read_config};
+use verimage_core::{Code, Policy, PolicyError, Timestamp};
 use verimage_crypto::CryptoSet;
 use verimage_import::{Document, Imported, MAX_POLICY_BYTES, PolicyFormat, import_containers};
 
+use crate::convert;
 use crate::keys::{KeyReference, KeyResolver, KeyResolvers, Resolved};
+use crate::lint;
 use crate::material::{self, FolderMaterial, MaterialSource};
 use crate::trust::{self, TrustFolder};
 use crate::trust_store;
@@ -113,7 +115,7 @@ impl PolicyLoader {
     pub fn load_text(&self, text: &str, source: &str, material: &dyn MaterialSource) -> Result<Policy, PolicyError> {
         let draft = Draft::read(text)?;
         let keys = self.keys.resolve_all_now(draft.references.clone());
-        self.compile(&draft, text, source, material, &keys)
+        self.compile(&draft, draft.anchors(material, &keys)?, text, source)
     }
 
     /// Loads a policy from text, and asks for the keys that it refers to.
@@ -123,37 +125,49 @@ impl PolicyLoader {
     pub async fn load_text_async(&self, text: &str, source: &str, material: &dyn MaterialSource) -> Result<Policy, PolicyError> {
         let draft = Draft::read(text)?;
         let keys = self.keys.resolve_all(draft.references.clone()).await;
-        self.compile(&draft, text, source, material, &keys)
+        self.compile(&draft, draft.anchors(material, &keys)?, text, source)
     }
 
-    /// Reads a policy of any known format and writes it in native form, as YAML; trust material is not looked for.
+    /// Loads a policy file as [`load_async`](Self::load_async) does, and says what in it its author may not have meant, as of
+    /// a time.
+    ///
+    /// # Errors
+    /// As [`load_async`](Self::load_async).
+    pub async fn lint(&self, path: &Path, at: Timestamp) -> Result<(Policy, Vec<Remark>), PolicyError> {
+        let file = self.read(path)?;
+        let draft = Draft::read(&file.text).map_err(|error| file.blame(error))?;
+        let keys = self.keys.resolve_all(draft.references.clone()).await;
+        let anchors = draft.anchors(&file.material, &keys).map_err(|error| file.blame(error))?;
+        let remarks = lint::certificates(&anchors, at);
+        let policy = self.compile(&draft, anchors, &file.text, &file.name).map_err(|error| file.blame(error))?;
+        let native = policy.remarks().into_iter().chain(remarks).map(|remark| draft.imported.remark_on_source(remark));
+        let remarks = native.chain(draft.imported.remarks.iter().cloned());
+        let located = remarks.map(|remark| {
+            let location = draft.document.location(&remark.pointer);
+            remark.located(location)
+        });
+        Ok((policy, located.collect()))
+    }
+
+    /// Reads a policy of any known format and writes it in native form, as YAML, with comments that say what each part of it
+    /// stood for; trust material is not looked for.
     ///
     /// # Errors
     /// `policy-invalid`, or `policy-unsupported-field` if something in it has no native form, with line, column and JSON
     /// pointer.
     pub fn convert(&self, text: &str) -> Result<String, PolicyError> {
-        let native = Draft::read(text)?.imported.policy;
-        serde_saphyr::to_string(&native).map_err(|error| PolicyError::invalid("", format!("it cannot be written as YAML: {error}")))
+        let draft = Draft::read(text)?;
+        convert::to_yaml(&draft.imported.policy, |part| draft.comment(part))
     }
 
     fn read(&self, path: &Path) -> Result<PolicyFile, PolicyError> {
         PolicyFile::read(path, self.trust_stores.clone())
     }
 
-    fn compile(
-        &self,
-        draft: &Draft,
-        text: &str,
-        source: &str,
-        material: &dyn MaterialSource,
-        keys: &Resolved,
-    ) -> Result<Policy, PolicyError> {
+    fn compile(&self, draft: &Draft, anchors: BTreeMap<String, Anchor>, text: &str, source: &str) -> Result<Policy, PolicyError> {
         let trust = self.trust.clone();
         let compiler = Compiler::new(&self.backends).with_built_in(PUBLIC_GOOD, move || public_good(&trust));
-        let native = &draft.imported.policy;
-        let anchors = material::resolve(native, material, keys);
-        let policy = anchors.and_then(|anchors| compiler.compile(native, anchors, source, text.as_bytes()));
-        policy.map_err(|error| draft.blame(error))
+        compiler.compile(&draft.imported.policy, anchors, source, text.as_bytes()).map_err(|error| draft.blame(error))
     }
 
     /// The JSON Schema of the policy file, with the leaves of every scheme.
@@ -203,6 +217,23 @@ impl Draft {
         let mut draft = Self { document, imported, references: BTreeSet::new() };
         draft.references = material::references(&draft.imported.policy).map_err(|error| draft.blame(error))?;
         Ok(draft)
+    }
+
+    /// The trust section with its bytes.
+    fn anchors(&self, material: &dyn MaterialSource, keys: &Resolved) -> Result<BTreeMap<String, Anchor>, PolicyError> {
+        material::resolve(&self.imported.policy, material, keys).map_err(|error| self.blame(error))
+    }
+
+    /// What a part of the native form stood for; nothing if the policy was native.
+    fn comment(&self, part: &str) -> Option<String> {
+        let origin = self.imported.source_of(part)?;
+        if part.is_empty() {
+            let format = PolicyFormat::detect(self.document.value())?;
+            return Some(format!("From a {format}. The comments say what stood for each part there."));
+        }
+        let line = self.document.location(origin).map(|(line, _)| format!(" (line {line})")).unwrap_or_default();
+        let origin = origin.replace(char::is_control, " ");
+        Some(format!("{}{line}", if origin.is_empty() { "/" } else { &origin }))
     }
 
     /// An error about the native form, at its place in the text.

@@ -7,7 +7,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use verimage_core::policy::document::{AnchorDocument, CertificatesDocument, PolicyDocument, PublicKeyDocument};
-use verimage_core::policy::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, AnchorTufRoot, CertificateKind};
+use verimage_core::policy::{
+    Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, AnchorTransparencyLog, AnchorTufRoot, CertificateKind,
+};
 use verimage_core::{Code, PolicyError};
 use verimage_crypto::PublicKey;
 use verimage_crypto::x509::Certificate;
@@ -191,6 +193,10 @@ fn read(anchor: &AnchorDocument, pointer: &str, material: &Material<'_>) -> Resu
         AnchorDocument::Openpgp(ring) => {
             let keys = material.read(&Origin::of(pointer, "openpgp", &[("armor", &ring.armor), ("file", &ring.file)])?)?;
             Ok(Anchor::OpenPgp(AnchorOpenPgp { keys }))
+        }
+        AnchorDocument::TransparencyLog(log) => {
+            let pem = material.read(&Origin::of(pointer, "transparencyLog", &[("pem", &log.pem), ("file", &log.file)])?)?;
+            Ok(Anchor::TransparencyLog(AnchorTransparencyLog { pem }))
         }
     }
 }

@@ -32,11 +32,17 @@ pub struct Question {
     attestation: Option<Map<String, Value>>,
     also_signed: bool,
     tree: Option<Value>,
+    written: Option<Value>,
     store: MemoryStore,
     now: i64,
 }
 
 impl Question {
+    /// What a policy says that is written already, perhaps for another tool.
+    pub fn written(policy: Value) -> Self {
+        Self { written: Some(policy), ..Self::new(json!({})) }
+    }
+
     /// Whether somebody with an identity signed: the workflow of [`Leaf::github`](super::Leaf::github).
     pub fn keyless(root: &TrustedRoot) -> Self {
         let github = json!([{"issuer": GITHUB_ISSUER, "subject": GITHUB_SUBJECT}]);
@@ -62,7 +68,16 @@ impl Question {
 
     fn new(leaf: Value) -> Self {
         let Value::Object(leaf) = leaf else { panic!("a leaf is an object") };
-        Self { trust: Map::new(), leaf, attestation: None, also_signed: false, tree: None, store: MemoryStore::default(), now: NOW }
+        Self {
+            trust: Map::new(),
+            leaf,
+            attestation: None,
+            also_signed: false,
+            tree: None,
+            written: None,
+            store: MemoryStore::default(),
+            now: NOW,
+        }
     }
 
     /// With another anchor.
@@ -166,6 +181,9 @@ impl Question {
 
     /// The policy, as it is written.
     pub fn policy(&self) -> Value {
+        if let Some(written) = &self.written {
+            return written.clone();
+        }
         let leaf = self.tree.clone().unwrap_or_else(|| json!({"cosign": self.leaf}));
         let mut rule = json!({"name": "case", "images": ["**/**"]});
         if self.also_signed || self.attestation.is_none() {

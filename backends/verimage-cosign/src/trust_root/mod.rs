@@ -10,7 +10,7 @@ mod error;
 mod key_details;
 
 use verimage_core::{Timestamp, json};
-use verimage_crypto::{Algorithm, PublicKey};
+use verimage_crypto::{Algorithm, KeyKind, PublicKey};
 
 pub(crate) use error::{Fault, TrustRootError};
 pub(crate) use key_details::KeyDetails;
@@ -47,6 +47,20 @@ pub(crate) struct TransparencyLog {
     pub(crate) operator: Option<String>,
 }
 
+impl TransparencyLog {
+    /// A log of which nothing but the key is known.
+    pub(crate) fn of_key(key: PublicKey) -> Self {
+        Self {
+            base_url: String::new(),
+            id: key.fingerprint().as_bytes().to_vec(),
+            key: LogKey::of_kind(key),
+            checkpoint_key_id: None,
+            validity: Validity { start: None, end: None },
+            operator: None,
+        }
+    }
+}
+
 /// The key of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LogKey {
@@ -58,6 +72,24 @@ pub(crate) enum LogKey {
     Unusable {
         reason: String,
     },
+}
+
+impl LogKey {
+    /// A key with the algorithm that logs use with its kind.
+    fn of_kind(key: PublicKey) -> Self {
+        let name = match key.kind() {
+            KeyKind::EcdsaP256 => "PKIX_ECDSA_P256_SHA_256",
+            KeyKind::EcdsaP384 => "PKIX_ECDSA_P384_SHA_256",
+            KeyKind::EcdsaP521 => "PKIX_ECDSA_P521_SHA_256",
+            KeyKind::Ed25519 => "PKIX_ED25519",
+            KeyKind::Rsa { .. } => "PKIX_RSA_PKCS1V5",
+            _ => "",
+        };
+        match KeyDetails::named(name) {
+            Some(details) => Self::Usable { key, algorithm: details.algorithm },
+            None => Self::Unusable { reason: format!("logs do not sign with keys of the kind {}", key.kind()) },
+        }
+    }
 }
 
 /// Who issues certificates or timestamps.

@@ -19,6 +19,8 @@ pub enum Anchor {
     TufRoot(AnchorTufRoot),
     /// OpenPGP keys.
     OpenPgp(AnchorOpenPgp),
+    /// The keys of transparency logs.
+    TransparencyLog(AnchorTransparencyLog),
 }
 
 /// The bytes of a public key, and what the policy says about it.
@@ -64,6 +66,13 @@ pub struct AnchorOpenPgp {
     pub keys: Vec<u8>,
 }
 
+/// The bytes of keys of transparency logs.
+#[derive(Clone, Debug)]
+pub struct AnchorTransparencyLog {
+    /// PEM text as found.
+    pub pem: Vec<u8>,
+}
+
 impl Anchor {
     /// The kind, as policies write it.
     pub fn kind(&self) -> &'static str {
@@ -73,6 +82,7 @@ impl Anchor {
             Self::TrustedRoot(_) => "trustedRoot",
             Self::TufRoot(_) => "tufRoot",
             Self::OpenPgp(_) => "openpgp",
+            Self::TransparencyLog(_) => "transparencyLog",
         }
     }
 
@@ -83,6 +93,7 @@ impl Anchor {
             Self::TrustedRoot(root) => &root.json,
             Self::TufRoot(root) => &root.pem,
             Self::OpenPgp(ring) => &ring.keys,
+            Self::TransparencyLog(log) => &log.pem,
         }
     }
 

@@ -67,6 +67,8 @@ pub enum AnchorDocument {
     TufRoot(TufRootDocument),
     /// OpenPGP keys.
     Openpgp(OpenPgpDocument),
+    /// The keys of transparency logs.
+    TransparencyLog(TransparencyLogDocument),
 }
 
 /// Certificates, by exactly one of `pem`, `file` and `trustStore`.
@@ -133,6 +135,18 @@ pub struct OpenPgpDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub armor: Option<String>,
     /// A file with them, armored or binary; a relative path starts at the policy's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// The keys of transparency logs, by exactly one of `pem` and `file`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TransparencyLogDocument {
+    /// The keys themselves, PEM: `PUBLIC KEY` blocks, one for each log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pem: Option<String>,
+    /// A file with them; a relative path starts at the policy's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
 }
@@ -260,6 +274,12 @@ pub enum Dialect {
     /// Kyverno's: `*` is any run of characters of `registry/path:tag` or `registry/path@digest`, `?` is any one of them. Such
     /// a rule applies always, as every rule does there.
     Kyverno,
+    /// Those of Kyverno's `ImageValidatingPolicy`: `*` is any run of characters of a reference as it may have been written, `?` is
+    /// any one of them. Such a rule applies always.
+    ImageValidatingPolicy,
+    /// policy-controller's: `*` is any run without `/` of `registry/path:tag` or `registry/path@digest`, `**` any run. Such a
+    /// rule applies always, as every rule does there.
+    PolicyController,
     /// Connaisseur's: `*` is any run of characters of `registry/path[:tag][@digest]`, `?` is any one of them, and anything may
     /// stand before and behind the pattern. The narrowest pattern wins, as there; of equals the last one.
     Connaisseur,
@@ -276,8 +296,9 @@ impl Dialect {
 
     /// Why a rule in this dialect cannot take part in this way.
     pub(super) fn refuses(self, apply: Apply) -> Option<&'static str> {
-        let refused = self == Self::Kyverno && apply == Apply::Select;
-        refused.then_some("in the dialect `kyverno` every rule that matches judges, none is selected: write `apply: always`")
+        let knows_no_selection = matches!(self, Self::Kyverno | Self::ImageValidatingPolicy | Self::PolicyController);
+        let refused = knows_no_selection && apply == Apply::Select;
+        refused.then_some("in this dialect every rule that matches judges, none is selected: write `apply: always`")
     }
 }
 

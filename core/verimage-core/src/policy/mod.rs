@@ -5,6 +5,7 @@ mod attestation;
 mod compile;
 mod condition;
 pub mod document;
+mod lint;
 mod pattern;
 mod scope;
 mod signed_identity;
@@ -18,11 +19,12 @@ use crate::digest::Digest;
 use crate::reference::ImageRef;
 use crate::verifier::Verifier;
 
-pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, AnchorTufRoot};
+pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, AnchorTransparencyLog, AnchorTufRoot};
 pub use attestation::Attestation;
 pub use compile::{Backend, Compiler, Definitions, LeafContext, Store, read_config};
 pub use condition::Condition;
 pub use document::{Apply, CertificateKind, Dialect, Distinct, Mode, PolicyDocument, Statements, SubjectRule, Unmatched};
+pub use lint::{Lint, Remark};
 pub use pattern::Pattern;
 pub use scope::{Location, Scope, Specificity};
 pub use signed_identity::{RemapIdentityDocument, SignedIdentity, SignedIdentityDocument};
@@ -177,7 +179,8 @@ impl Rule {
         if self.except.iter().any(|scope| scope.excepts(seen_by(scope), location)) {
             return None;
         }
-        let matching = self.images.iter().filter(|scope| scope.matches(seen_by(scope), location));
+        let matches = |scope: &&Scope| scope.matches(seen_by(scope), location) || scope.resolves_tags() && scope.matches(known, location);
+        let matching = self.images.iter().filter(matches);
         matching.map(|scope| scope.specificity(seen_by(scope))).reduce(Specificity::or)
     }
 }

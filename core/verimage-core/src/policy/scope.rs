@@ -2,9 +2,12 @@
 
 mod connaisseur;
 mod containers;
+mod image_validating;
 mod kyverno;
 mod native;
+mod policy_controller;
 mod portieris;
+mod spelling;
 
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
@@ -13,8 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use self::connaisseur::{Components, ConnaisseurPattern};
 use self::containers::Name;
+use self::image_validating::ImageValidatingPattern;
 use self::kyverno::KyvernoPattern;
 use self::native::Pattern;
+use self::policy_controller::PolicyControllerPattern;
 use self::portieris::{PortierisPattern, Qualities};
 use super::document::Dialect;
 use crate::reference::ImageRef;
@@ -31,6 +36,8 @@ enum Form {
     Native(Pattern),
     Containers(Name),
     Kyverno(KyvernoPattern),
+    ImageValidating(ImageValidatingPattern),
+    PolicyController(PolicyControllerPattern),
     Connaisseur(ConnaisseurPattern),
     Portieris(PortierisPattern),
 }
@@ -119,6 +126,8 @@ impl Scope {
             Dialect::Native => Form::Native(Pattern::parse(text)?),
             Dialect::Containers => Form::Containers(Name::parse(text)?),
             Dialect::Kyverno => Form::Kyverno(KyvernoPattern::parse(text)?),
+            Dialect::ImageValidatingPolicy => Form::ImageValidating(ImageValidatingPattern::parse(text)?),
+            Dialect::PolicyController => Form::PolicyController(PolicyControllerPattern::parse(text)?),
             Dialect::Connaisseur => Form::Connaisseur(ConnaisseurPattern::parse(text)?),
             Dialect::Portieris => Form::Portieris(PortierisPattern::parse(text)?),
         };
@@ -131,6 +140,8 @@ impl Scope {
             Form::Native(pattern) => pattern.matches(image),
             Form::Containers(name) => name.matches(image, location),
             Form::Kyverno(pattern) => pattern.matches_any_spelling(image),
+            Form::ImageValidating(pattern) => pattern.matches_any_spelling(image),
+            Form::PolicyController(pattern) => pattern.matches_any_spelling(image),
             Form::Connaisseur(pattern) => pattern.matches(image),
             Form::Portieris(pattern) => pattern.matches_any_spelling(image),
         }
@@ -140,6 +151,8 @@ impl Scope {
     pub(super) fn excepts(&self, image: &ImageRef, location: &Location) -> bool {
         match &self.form {
             Form::Kyverno(pattern) => pattern.matches_every_spelling(image),
+            Form::ImageValidating(pattern) => pattern.matches_every_spelling(image),
+            Form::PolicyController(pattern) => pattern.matches_every_spelling(image),
             Form::Portieris(pattern) => pattern.matches_every_spelling(image),
             _ => self.matches(image, location),
         }
@@ -155,7 +168,7 @@ impl Scope {
         Specificity(match &self.form {
             Form::Native(pattern) => Rank::Parts(pattern.specificity()),
             Form::Containers(name) => Rank::Parts(name.specificity()),
-            Form::Kyverno(_) => Rank::Parts(Parts::default()),
+            Form::Kyverno(_) | Form::ImageValidating(_) | Form::PolicyController(_) => Rank::Parts(Parts::default()),
             Form::Connaisseur(pattern) => Rank::Components(pattern.components(image)),
             Form::Portieris(pattern) => Rank::Qualities(pattern.qualities(image)),
         })
@@ -171,12 +184,30 @@ impl Scope {
     /// Whether the reference lies in this scope if its digest turns out to be the one that the scope names. Those of
     /// containers `policy.json` count digests only that were asked for.
     pub(crate) fn matches_but_for_digest(&self, image: &ImageRef) -> bool {
-        self.native().is_some_and(|pattern| pattern.matches_but_for_digest(image))
+        match &self.form {
+            Form::PolicyController(pattern) => pattern.matches_but_for_digest(image),
+            _ => self.native().is_some_and(|pattern| pattern.matches_but_for_digest(image)),
+        }
+    }
+
+    /// Whether this scope is also for what a tag turns out to name, as if the digest had been asked for.
+    pub(super) fn resolves_tags(&self) -> bool {
+        matches!(self.form, Form::PolicyController(_))
     }
 
     /// Whether this scope asks for a digest.
     pub fn has_digest(&self) -> bool {
         self.native().is_some_and(Pattern::has_digest)
+    }
+
+    /// Whether repositories lie in this scope that it does not name.
+    pub fn is_open(&self) -> bool {
+        match &self.form {
+            Form::Containers(name) => name.is_open(),
+            // Anything may stand before it.
+            Form::Connaisseur(_) => true,
+            _ => self.text.contains(['*', '?']),
+        }
     }
 
     /// Whether this scope asks for a tag.
@@ -190,6 +221,8 @@ impl Scope {
             Form::Native(pattern) => pattern.canonical(),
             Form::Containers(name) => format!("{name:?}"),
             Form::Kyverno(pattern) => format!("{pattern:?}"),
+            Form::ImageValidating(pattern) => format!("{pattern:?}"),
+            Form::PolicyController(pattern) => format!("{pattern:?}"),
             Form::Connaisseur(pattern) => format!("{pattern:?}"),
             Form::Portieris(pattern) => format!("{pattern:?}"),
         }

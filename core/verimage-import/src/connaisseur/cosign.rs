@@ -104,7 +104,7 @@ impl<'a> Instance<'a> {
         match (member(&root.part, "key")?, member(&root.part, "keyless")?) {
             (Some(key), None) => leaf.insert("key".to_owned(), anchor(&key, resources, native)?.into()),
             (None, Some(keyless)) => {
-                let mut signers = Map::from_iter([("identities".to_owned(), json!([identity(&keyless)?]))]);
+                let mut signers = Map::from_iter([("identities".to_owned(), json!([identity(&keyless, native)?]))]);
                 if let Some(root) = self.trusted_root(native)? {
                     signers.insert("root".to_owned(), root.into());
                 }
@@ -133,8 +133,7 @@ impl<'a> Instance<'a> {
             (Some(key), _) => {
                 let host = host.unwrap_or(PUBLIC_LOG);
                 let url = if host.contains("://") { host.to_owned() } else { format!("https://{host}") };
-                let log = keys::log(key, key.text()?, &url)?;
-                Ok(json!({"root": keys::trusted_root("log", json!({"tlogs": [log]}), key, native)}))
+                Ok(json!({"root": keys::log_root(key, key.text()?, &url, native)?}))
             }
             (None, Some(log)) if host != Some(PUBLIC_LOG) => {
                 let message = "the key of this log is not known, and the log is not asked for it";
@@ -171,8 +170,9 @@ impl<'a> Instance<'a> {
             let certificates: Vec<Value> = others.map(|body| json!({"rawBytes": body})).collect();
             json!({"certChain": {"certificates": certificates}, "validFor": {"start": "1970-01-01T00:00:00Z"}})
         };
-        let mut root = json!({"certificateAuthorities": bodies.iter().map(chain).collect::<Vec<_>>()});
-        if let (Some(root), Some(log)) = (root.as_object_mut(), certificate_log) {
+        let authorities = bodies.iter().map(chain).collect::<Vec<_>>();
+        let mut root = Map::from_iter([("certificateAuthorities".to_owned(), authorities.into())]);
+        if let Some(log) = certificate_log {
             root.insert("ctlogs".to_owned(), json!([keys::log(log, log.text()?, "https://ctlog.invalid")?]));
         }
         Ok(Some(keys::trusted_root("instance", root, authority, native)))
@@ -187,14 +187,14 @@ fn anchor(key: &Part<'_>, resources: &Resources<'_>, native: &mut Native) -> Res
 }
 
 /// Connaisseur's expressions match anywhere, native ones the whole name.
-fn identity(keyless: &Part<'_>) -> Result<Value, PolicyError> {
+fn identity(keyless: &Part<'_>, native: &mut Native) -> Result<Value, PolicyError> {
     check_members(keyless, &["issuer", "issuerRegex", "subject", "subjectRegex"])?;
     let mut identity = Map::new();
     for field in ["issuer", "subject"] {
         let expression = format!("{field}Regex");
         match (member(keyless, field)?, member(keyless, &expression)?) {
             (Some(name), None) => identity.insert(field.to_owned(), name.text()?.into()),
-            (None, Some(part)) => identity.insert(expression, anywhere(&part, part.text()?)?.into()),
+            (None, Some(part)) => identity.insert(expression, anywhere(&part, part.text()?, native)?.into()),
             (Some(_), Some(both)) => return Err(both.invalid(format!("`{field}` and `{expression}` exclude each other"))),
             (None, None) => return Err(keyless.invalid(format!("`{field}` or `{expression}` is missing"))),
         };

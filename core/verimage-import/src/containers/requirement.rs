@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use verimage_core::policy::{PolicyError, RemapIdentityDocument, SignedIdentity, SignedIdentityDocument};
-use verimage_core::{Code, Digest, ImageRef};
+use verimage_core::{Digest, ImageRef};
 
 use super::members::{Members, below};
 
@@ -12,6 +12,8 @@ use super::members::{Members, below};
 pub(super) struct Need {
     pub(super) require: Value,
     pub(super) anchors: Vec<Anchor>,
+    /// For parts of the tree, as JSON pointers, where the source has them.
+    pub(super) parts: Vec<(String, String)>,
 }
 
 /// An anchor, and where the source has it.
@@ -25,7 +27,7 @@ pub(super) struct Anchor {
 enum Requirement {
     Accept,
     Reject(String),
-    Signed(Need),
+    Signed(Value, Vec<Anchor>),
 }
 
 /// A list: all of it must hold. What accepts anything adds nothing beside others, what rejects decides alone.
@@ -37,27 +39,31 @@ pub(super) fn requirements(list: &Value, pointer: &str) -> Result<Need, PolicyEr
         Value::Array(list) => list,
         _ => return Err(PolicyError::invalid(pointer, "a list of requirements is needed here")),
     };
-    let read = list.iter().enumerate().map(|(index, item)| requirement(item, &format!("{pointer}/{index}")));
-    let (mut signed, mut anchors, mut rejection) = (Vec::new(), Vec::new(), None);
-    for requirement in read.collect::<Result<Vec<_>, _>>()? {
-        match requirement {
+    let (mut signed, mut anchors, mut places, mut rejection) = (Vec::new(), Vec::new(), Vec::new(), None);
+    for (index, item) in list.iter().enumerate() {
+        let place = format!("{pointer}/{index}");
+        match requirement(item, &place)? {
             Requirement::Accept => {}
             Requirement::Reject(reason) => rejection = rejection.or(Some(reason)),
-            Requirement::Signed(need) => {
-                signed.push(need.require);
-                anchors.extend(need.anchors);
+            Requirement::Signed(require, own) => {
+                signed.push(require);
+                anchors.extend(own);
+                places.push(place);
             }
         }
     }
     if let Some(reason) = rejection {
-        return Ok(Need { require: json!({"deny": {"reason": reason}}), anchors: Vec::new() });
+        return Ok(Need { require: json!({"deny": {"reason": reason}}), anchors: Vec::new(), parts: Vec::new() });
     }
+    let is_one = signed.len() == 1;
+    let part = |index: usize| if is_one { String::new() } else { format!("/allOf/{index}") };
+    let parts = places.into_iter().enumerate().map(|(index, place)| (part(index), place)).collect();
     let require = match signed.as_slice() {
         [] => json!({"allow": {"reason": "insecureAcceptAnything"}}),
         [only] => only.clone(),
         all => json!({"allOf": all}),
     };
-    Ok(Need { require, anchors })
+    Ok(Need { require, anchors, parts })
 }
 
 fn requirement(value: &Value, pointer: &str) -> Result<Requirement, PolicyError> {
@@ -99,7 +105,7 @@ fn signed_by(members: Members<'_>) -> Result<Requirement, PolicyError> {
     let anchors = anchors(&members, source, Kind::OpenPgp)?;
     let names: Vec<&str> = anchors.iter().map(|anchor| anchor.name.as_str()).collect();
     let require = json!({"simpleSigning": {"keys": names, "signedIdentity": identity}});
-    Ok(Requirement::Signed(Need { require, anchors }))
+    Ok(Requirement::Signed(require, anchors))
 }
 
 /// cosign keys, any one of which must have signed.
@@ -109,57 +115,125 @@ fn sigstore_signed(members: Members<'_>) -> Result<Requirement, PolicyError> {
     let members = members.only(&[&["type", "signedIdentity"][..], &KEYS, &LOGS].concat())?;
     let (source, log) = (members.exactly_one(&KEYS)?, members.at_most_one(&LOGS)?);
     let identity = signed_identity(&members)?;
-    match source {
-        "fulcio" => check_fulcio(&members, log)?,
-        "pki" => check_pki(&members, log)?,
-        _ => {}
-    }
-    if let Some(field) = log.or(Some(source).filter(|source| matches!(*source, "fulcio" | "pki"))) {
-        let message = format!("`{field}` cannot be carried over by this version of verimage");
-        return Err(PolicyError::new(Code::PolicyUnsupportedField, members.at(field), message)
-            .with_hint("write the rule as a native policy: a `trustedRoot` holds authorities and logs for `keyless` and `transparency`"));
-    }
-    let anchors = anchors(&members, source, Kind::PublicKey)?;
-    let leaf =
-        |anchor: &Anchor| json!({"cosign": {"key": anchor.name, "transparency": "none", "format": "simpleSigning", "reference": identity}});
-    let leaves: Vec<Value> = anchors.iter().map(leaf).collect();
+    let Signers { leaves: signers, mut anchors } = match source {
+        "fulcio" => fulcio(&members, log)?,
+        "pki" => pki(&members, log)?,
+        keys => by_keys(anchors(&members, keys, Kind::PublicKey)?),
+    };
+    let logs = log.map_or(Ok(Vec::new()), |log| self::anchors(&members, log, Kind::Log))?;
+    let proofs: Vec<Value> = match logs.as_slice() {
+        [] => vec![json!("none")],
+        logs => logs.iter().map(|log| json!({"root": log.name})).collect(),
+    };
+    anchors.extend(logs);
+    let leaf = |(signer, proof): (&Map<String, Value>, &Value)| {
+        let mut leaf = signer.clone();
+        let rest = [("transparency", proof.clone()), ("format", json!("simpleSigning")), ("reference", json!(identity))];
+        leaf.extend(rest.map(|(field, value)| (field.to_owned(), value)));
+        json!({"cosign": leaf})
+    };
+    let leaves: Vec<Value> = signers.iter().flat_map(|signer| proofs.iter().map(move |proof| (signer, proof))).map(leaf).collect();
     let require = if let [only] = leaves.as_slice() { only.clone() } else { json!({"anyOf": leaves}) };
-    Ok(Requirement::Signed(Need { require, anchors }))
+    Ok(Requirement::Signed(require, anchors))
 }
 
-fn check_fulcio(members: &Members<'_>, log: Option<&str>) -> Result<(), PolicyError> {
+/// Who may have signed: for each signer the members of a leaf.
+struct Signers {
+    leaves: Vec<Map<String, Value>>,
+    anchors: Vec<Anchor>,
+}
+
+impl Signers {
+    /// Those to whom an authority issued.
+    fn certified(certificate: Value, anchors: Vec<Anchor>) -> Self {
+        Self { leaves: vec![Map::from_iter([("certificate".to_owned(), certificate)])], anchors }
+    }
+}
+
+fn by_keys(anchors: Vec<Anchor>) -> Signers {
+    let leaves = anchors.iter().map(|anchor| Map::from_iter([("key".to_owned(), json!(anchor.name))])).collect();
+    Signers { leaves, anchors }
+}
+
+/// Short-lived certificates that name an email address and who vouched for it, as of the time that the log says.
+fn fulcio(members: &Members<'_>, log: Option<&str>) -> Result<Signers, PolicyError> {
     let pointer = members.at("fulcio");
     let fulcio = Members::of(members.required("fulcio", "fulcio not specified")?, &pointer)?;
     let fulcio = fulcio.only(&["caPath", "caData", "oidcIssuer", "subjectEmail"])?;
-    fulcio.exactly_one(&["caPath", "caData"])?;
-    for name in ["oidcIssuer", "subjectEmail"] {
-        fulcio.text(name)?.ok_or_else(|| PolicyError::invalid(pointer.as_str(), format!("{name} not specified")))?;
+    let authority = fulcio.exactly_one(&["caPath", "caData"])?;
+    let text = |name: &str| {
+        fulcio.text(name)?.ok_or_else(|| PolicyError::invalid(pointer.as_str(), format!("{name} not specified"))).map(str::to_owned)
+    };
+    let (issuer, email) = (text("oidcIssuer")?, text("subjectEmail")?);
+    if log.is_none() {
+        return Err(PolicyError::invalid(members.pointer.as_str(), "one of the Rekor public keys must be specified if fulcio is used"));
     }
-    match log {
-        Some(_) => Ok(()),
-        None => Err(PolicyError::invalid(members.pointer.as_str(), "one of the Rekor public keys must be specified if fulcio is used")),
-    }
+    let anchors = anchors(&fulcio, authority, Kind::Authority)?;
+    let chain: Vec<&str> = anchors.iter().map(|anchor| anchor.name.as_str()).collect();
+    let identity = json!([{"issuer": issuer, "subject": email, "subjectKind": "email"}]);
+    Ok(Signers::certified(json!({"chain": chain.first(), "identity": identity}), anchors))
 }
 
-fn check_pki(members: &Members<'_>, log: Option<&str>) -> Result<(), PolicyError> {
+/// Certificates of an authority of one's own, which name an email address, a host, or both.
+fn pki(members: &Members<'_>, log: Option<&str>) -> Result<Signers, PolicyError> {
     let pointer = members.at("pki");
     let pki = Members::of(members.required("pki", "pki not specified")?, &pointer)?;
     let pki = pki.only(&["caRootsPath", "caRootsData", "caIntermediatesPath", "caIntermediatesData", "subjectEmail", "subjectHostname"])?;
-    pki.exactly_one(&["caRootsPath", "caRootsData"])?;
-    pki.at_most_one(&["caIntermediatesPath", "caIntermediatesData"])?;
-    if pki.given(&["subjectEmail", "subjectHostname"])?.is_empty() {
+    let roots = pki.exactly_one(&["caRootsPath", "caRootsData"])?;
+    let between = pki.at_most_one(&["caIntermediatesPath", "caIntermediatesData"])?;
+    if let Some(log) = log {
+        return Err(PolicyError::invalid(members.at(log), "Rekor public keys are not supported for pki"));
+    }
+    let mut names = Vec::new();
+    for (member, kind) in [("subjectEmail", "email"), ("subjectHostname", "dns")] {
+        names.extend(pki.text(member)?.map(|name| json!({"subject": name, "subjectKind": kind})));
+    }
+    let mut names = names.into_iter();
+    let Some(mut identity) = names.next() else {
         return Err(PolicyError::invalid(pointer, "At least one of subjectEmail, subjectHostname must be specified"));
+    };
+    if let (Some(other), Some(identity)) = (names.next(), identity.as_object_mut()) {
+        identity.insert("also".to_owned(), json!([other]));
     }
-    match log {
-        None => Ok(()),
-        Some(log) => Err(PolicyError::invalid(members.at(log), "Rekor public keys are not supported for pki")),
+    let mut anchors = anchors(&pki, roots, Kind::Authority)?;
+    let intermediates = between.map_or(Ok(Vec::new()), |between| self::anchors(&pki, between, Kind::Authority))?;
+    let name = |anchors: &[Anchor]| anchors.first().map(|anchor| anchor.name.clone());
+    let mut certificate = json!({"chain": name(&anchors), "identity": [identity]});
+    if let (Some(name), Some(certificate)) = (name(&intermediates), certificate.as_object_mut()) {
+        certificate.insert("intermediates".to_owned(), name.into());
     }
+    anchors.extend(intermediates);
+    Ok(Signers::certified(certificate, anchors))
 }
 
 #[derive(Clone, Copy)]
 enum Kind {
     OpenPgp,
     PublicKey,
+    /// Certificates of an authority.
+    Authority,
+    /// The key of a transparency log.
+    Log,
+}
+
+impl Kind {
+    /// How policies call it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::OpenPgp => "openpgp",
+            Self::PublicKey => "publicKey",
+            Self::Authority => "x509",
+            Self::Log => "transparencyLog",
+        }
+    }
+
+    /// The anchor whose bytes are in this member.
+    fn document(self, member: &str, text: &str) -> Value {
+        match self {
+            Self::Authority => json!({"x509": {member: text, "type": "ca"}}),
+            kind => json!({kind.word(): {member: text}}),
+        }
+    }
 }
 
 /// The anchors that a member of the source names.
@@ -180,11 +254,7 @@ fn anchors(members: &Members<'_>, source: &str, kind: Kind) -> Result<Vec<Anchor
 
 /// A relative path begins, as in native policies, at the folder of the policy; podman has it begin where it was started.
 fn by_path(path: &str, pointer: String, kind: Kind) -> Anchor {
-    let (name, document) = match kind {
-        Kind::OpenPgp => (format!("openpgp:{path}"), json!({"openpgp": {"file": path}})),
-        Kind::PublicKey => (format!("publicKey:{path}"), json!({"publicKey": {"file": path}})),
-    };
-    Anchor { name, document, pointer }
+    Anchor { name: format!("{}:{path}", kind.word()), document: kind.document("file", path), pointer }
 }
 
 /// Base64 in which line breaks do not count.
@@ -192,14 +262,14 @@ fn by_data(text: &str, pointer: String, kind: Kind) -> Result<Anchor, PolicyErro
     let joined: String = text.chars().filter(|symbol| !matches!(symbol, '\r' | '\n')).collect();
     let bytes = STANDARD.decode(joined).map_err(|error| PolicyError::invalid(pointer.as_str(), format!("this is not base64: {error}")))?;
     let id: String = Digest::sha256(&bytes).hex().chars().take(16).collect();
-    let (name, document) = match kind {
-        Kind::OpenPgp => (format!("openpgp:data:{id}"), json!({"openpgp": {"armor": armor(bytes)}})),
-        Kind::PublicKey => {
-            let pem = String::from_utf8(bytes).map_err(|_| PolicyError::invalid(pointer.as_str(), "a public key is PEM text"))?;
-            (format!("publicKey:data:{id}"), json!({"publicKey": {"pem": pem}}))
+    let document = match kind {
+        Kind::OpenPgp => kind.document("armor", &armor(bytes)),
+        _ => {
+            let pem = String::from_utf8(bytes).map_err(|_| PolicyError::invalid(pointer.as_str(), "keys and certificates are PEM text"))?;
+            kind.document("pem", &pem)
         }
     };
-    Ok(Anchor { name, document, pointer })
+    Ok(Anchor { name: format!("{}:data:{id}", kind.word()), document, pointer })
 }
 
 /// Keys as text: binary ones get an armor.

@@ -89,20 +89,60 @@ fn data_become_text() {
     assert!(anchor("mQEN").starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQEN\n"));
 }
 
+/// Every key goes with every log: one signature must fit both.
 #[test]
-fn what_has_no_native_form_is_said() {
-    let requirement = |text: &str| list(text);
-    for (policy, pointer) in [
-        (requirement(r#"{"type":"sigstoreSigned","keyPath":"/k","rekorPublicKeyPath":"/r"}"#), "/default/0/rekorPublicKeyPath"),
+fn sigstore_signers_and_logs_become_leaves() {
+    let leaf = |signer: Value, transparency: Value| {
+        let mut leaf = signer;
+        let rest = json!({"transparency": transparency, "format": "simpleSigning", "reference": "matchRepoDigestOrExact"});
+        leaf.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        json!({"cosign": leaf})
+    };
+    let log = |path: &str| json!({"root": format!("transparencyLog:{path}")});
+    let certificate = |members: Value| json!({"certificate": members});
+    let key = |path: &str| json!({"key": format!("publicKey:{path}")});
+    let mail = json!({"subject": "e", "subjectKind": "email"});
+    for (requirement, require, anchor) in [
         (
-            requirement(
-                r#"{"type":"sigstoreSigned","fulcio":{"caPath":"/c","oidcIssuer":"i","subjectEmail":"e"},"rekorPublicKeyData":"YQ=="}"#,
-            ),
-            "/default/0/rekorPublicKeyData",
+            json!({"keyPath": "/k", "rekorPublicKeyPath": "/r"}),
+            leaf(key("/k"), log("/r")),
+            ("transparencyLog:/r", json!({"transparencyLog": {"file": "/r"}})),
         ),
-        (requirement(r#"{"type":"sigstoreSigned","pki":{"caRootsPath":"/c","subjectEmail":"e"}}"#), "/default/0/pki"),
+        (
+            json!({"keyPaths": ["/k", "/l"], "rekorPublicKeyPaths": ["/r", "/s"]}),
+            json!({"anyOf": [leaf(key("/k"), log("/r")), leaf(key("/k"), log("/s")), leaf(key("/l"), log("/r")), leaf(key("/l"), log("/s"))]}),
+            ("publicKey:/l", json!({"publicKey": {"file": "/l"}})),
+        ),
+        (
+            json!({"fulcio": {"caData": "Yw==", "oidcIssuer": "i", "subjectEmail": "e"}, "rekorPublicKeyData": "cg=="}),
+            leaf(
+                certificate(
+                    json!({"chain": "x509:data:2e7d2c03a9507ae2", "identity": [{"issuer": "i", "subject": "e", "subjectKind": "email"}]}),
+                ),
+                log("data:454349e422f05297"),
+            ),
+            ("x509:data:2e7d2c03a9507ae2", json!({"x509": {"pem": "c", "type": "ca"}})),
+        ),
+        (
+            json!({"pki": {"caRootsPath": "/c", "subjectEmail": "e"}}),
+            leaf(certificate(json!({"chain": "x509:/c", "identity": [mail]})), json!("none")),
+            ("x509:/c", json!({"x509": {"file": "/c", "type": "ca"}})),
+        ),
+        (
+            json!({"pki": {"caRootsPath": "/c", "caIntermediatesPath": "/i", "subjectEmail": "e", "subjectHostname": "h"}}),
+            leaf(
+                certificate(json!({"chain": "x509:/c", "intermediates": "x509:/i",
+                    "identity": [{"subject": "e", "subjectKind": "email", "also": [{"subject": "h", "subjectKind": "dns"}]}]})),
+                json!("none"),
+            ),
+            ("x509:/i", json!({"x509": {"file": "/i", "type": "ca"}})),
+        ),
     ] {
-        assert_eq!(refusal(&policy), (Code::PolicyUnsupportedField, pointer.to_owned()), "{policy}");
+        let mut requirement = requirement;
+        requirement["type"] = "sigstoreSigned".into();
+        let native = native(&json!({"default": [requirement]}));
+        assert_eq!(native.pointer("/rules/0/require"), Some(&require), "{requirement}");
+        assert_eq!(native["trust"][anchor.0], anchor.1, "{requirement}");
     }
 }
 

@@ -184,7 +184,7 @@ impl Leaf<'_> {
     fn keys(&self, keys: &Part<'_>, native: &mut Native) -> Result<Vec<Value>, PolicyError> {
         keys.check_members(&["ctlog", "kms", "publicKeys", "rekor", "secret", "signatureAlgorithm"])?;
         self.refuse_unused_by_bundles(keys)?;
-        let hash = keys.get("signatureAlgorithm").map(|hash| hash_of(&hash)).transpose()?;
+        let hash = keys.get("signatureAlgorithm").map(|hash| keys::hash_named(&hash, plain(&hash)?)).transpose()?;
         let kinds: Vec<_> = ["kms", "publicKeys", "secret"].into_iter().filter_map(|kind| Some((kind, keys.get(kind)?))).collect();
         let anchors = match kinds.as_slice() {
             [("publicKeys", text)] => keys::of_text(text, plain(text)?, hash, self.setting.resources, native)?,
@@ -202,7 +202,7 @@ impl Leaf<'_> {
         if keyless.get("rekor").is_none() && keyless.get("roots").is_none() {
             return Err(keyless.invalid("keyless signatures need `rekor` or `roots`"));
         }
-        let mut identity = Map::from_iter([name(keyless, "issuer")?, name(keyless, "subject")?]);
+        let mut identity = Map::from_iter([name(keyless, "issuer", native)?, name(keyless, "subject", native)?]);
         if let Some(extensions) = keyless.get_filled("additionalExtensions") {
             identity.insert("extensions".to_owned(), read_extensions(&extensions)?);
         }
@@ -267,14 +267,14 @@ impl Leaf<'_> {
 }
 
 /// A name of a signer as a member of a native identity. Kyverno's expressions match anywhere, native ones the whole name.
-fn name(keyless: &Part<'_>, field: &str) -> Result<(String, Value), PolicyError> {
+fn name(keyless: &Part<'_>, field: &str, native: &mut Native) -> Result<(String, Value), PolicyError> {
     let expression = keyless.get(&format!("{field}RegExp"));
     match (keyless.get(field), expression) {
         (Some(name), None) => match plain(&name)? {
             text if text.contains(['*', '?']) => Ok((format!("{field}Glob"), text.into())),
             text => Ok((field.to_owned(), text.into())),
         },
-        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(&expression, plain(&expression)?)?.into())),
+        (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(&expression, plain(&expression)?, native)?.into())),
         (Some(_), Some(both)) => {
             Err(both.unsupported(format!("`{field}` and `{field}RegExp` cannot both be demanded"), "keep the narrower one"))
         }
@@ -299,16 +299,6 @@ fn read_extensions(extensions: &Part<'_>) -> Result<Value, PolicyError> {
 
 fn authority(part: &Part<'_>) -> Result<Value, PolicyError> {
     Ok(json!({"x509": {"pem": plain(part)?, "type": "ca"}}))
-}
-
-fn hash_of(part: &Part<'_>) -> Result<&'static str, PolicyError> {
-    match plain(part)? {
-        "sha256" => Ok("sha256"),
-        "sha384" => Ok("sha384"),
-        "sha512" => Ok("sha512"),
-        "sha224" => Err(part.unsupported("signatures over SHA-224 are not verified", "sign with SHA-256 or longer")),
-        _ => Err(part.invalid("the algorithm is `sha224`, `sha256`, `sha384` or `sha512`")),
-    }
 }
 
 fn secret_anchors(

@@ -73,10 +73,7 @@ fn transparency(signer: &Part<'_>, native: &mut Native) -> Result<Value, PolicyE
         return Ok("none".into());
     }
     match (rekor.get("pubkey"), url.map(|url| url.trim_end_matches('/'))) {
-        (Some(key), url) => {
-            let log = keys::log(&key, plain(&key)?, url.unwrap_or(PUBLIC_LOG))?;
-            Ok(json!({"root": keys::trusted_root("log", json!({"tlogs": [log]}), &key, native)}))
-        }
+        (Some(key), url) => Ok(json!({"root": keys::log_root(&key, plain(&key)?, url.unwrap_or(PUBLIC_LOG), native)?})),
         (None, None | Some(PUBLIC_LOG)) => Ok("required".into()),
         (None, Some(_)) => {
             let message = "the key of this log is not known, and the log is not asked for it";

@@ -466,6 +466,8 @@ fn what_kyverno_refuses_is_malformed() {
         at(attestor(json!({"keys": {"secret": {"name": "a"}}})), "/keys/secret"),
         at(attestor(json!({"keys": {"publicKeys": PEM, "rekor": {"other": 1}}})), "/keys/rekor/other"),
         at(keyless(json!({"rekor": null})), "/keyless"),
+        at(keyless(json!({"subject": null, "subjectRegExp": "a)|(b"})), "/keyless/subjectRegExp"),
+        at(keyless(json!({"issuer": null, "issuerRegExp": "("})), "/keyless/issuerRegExp"),
         at(attestor(json!({"certificates": {}})), "/certificates"),
         at(notary(json!({"keys": {"publicKeys": PEM}})), "/keys"),
         at(notary(json!({"certificates": {}})), "/certificates"),

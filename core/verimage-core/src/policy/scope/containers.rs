@@ -39,6 +39,14 @@ impl Name {
         }
     }
 
+    /// Whether more lies in it than one name says. A path may be that of one repository, so it does not count.
+    pub(super) fn is_open(&self) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Of { name, .. } => !name.contains('/'),
+        }
+    }
+
     /// All names that match one image have different lengths; one of a repository or a host is narrower than one of a domain.
     pub(super) fn specificity(&self) -> Parts {
         let (host, length, of_a_transport) = match self {
