@@ -416,9 +416,12 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
-    /// Image reference; nothing is fetched
-    #[arg(value_name = "IMAGE", value_parser = reference)]
-    pub(crate) image: ImageRef,
+    /// Image, as for verify; nothing is fetched
+    #[arg(value_name = "IMAGE", value_parser = image)]
+    pub(crate) image: ImageArgument,
+    /// Name under which an image from a layout or an archive is judged
+    #[arg(long = "as", value_name = "REFERENCE", value_parser = reference)]
+    pub(crate) name: Option<ImageRef>,
     #[command(flatten)]
     pub(crate) policy: PolicyArguments,
     /// Form of the answer
@@ -429,11 +432,12 @@ pub(crate) struct ExplainArguments {
 const CONVERT_EXAMPLES: &str = "\
 Examples:
   verimage policy convert ~/.config/notation/trustpolicy.json > policy.yaml
+  verimage policy convert cluster-image-policies.yaml
   verimage policy convert cli/tests/fixtures/trustpolicy.json";
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArguments {
-    /// Policy file: notation's trustpolicy.json, or a native one
+    /// Policy file of any known format: policy.json, trustpolicy.json, Kyverno's, policy-controller's, Connaisseur's, Portieris'
     #[arg(value_name = "FILE")]
     pub(crate) policy: PathBuf,
 }

@@ -31,7 +31,7 @@ pub(crate) async fn run(plan: Plan, console: &mut Console) -> Result<Exit, Failu
         Plan::Init(plan) => policy::init(plan, console).await,
         Plan::Check(plan) => policy::check(plan, console).await,
         Plan::Convert(file) => policy::convert(&file, console),
-        Plan::Explain { image, policy, format } => policy::explain(image, &policy, format, console).await,
+        Plan::Explain(plan) => policy::explain(&plan, console).await,
         Plan::Schema(arguments) => policy::schema(&arguments, console),
         Plan::Trust { command, folder } => trust::run(command, folder, console).await,
         Plan::Codes(arguments) => codes::run(&arguments, console),
