@@ -15,8 +15,8 @@ use verimage::{
 
 use crate::args::{
     Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ConvertArguments, ExplainArguments, Format, ImageArgument,
-    InitArguments, InspectArguments, OneImage, PolicyArguments, PolicyCommand, ResolveArguments, SchemaArguments, TransportArguments,
-    TriangulateArguments, TrustCommand, VerdictFormat, VerifyArguments,
+    InitArguments, InspectArguments, OneImage, PolicyArguments, PolicyCommand, ResolveArguments, SchemaArguments, ServeArguments,
+    TransportArguments, TriangulateArguments, TrustCommand, VerdictFormat, VerifyArguments,
 };
 use crate::failure::Failure;
 use crate::policy_search;
@@ -58,6 +58,7 @@ pub(crate) enum Plan {
     Check(CheckPlan),
     Convert(PathBuf),
     Explain(ExplainPlan),
+    Serve(Box<ServeArguments>),
     Schema(SchemaArguments),
     Trust { command: TrustCommand, folder: TrustFolder },
     Codes(CodesArguments),
@@ -163,6 +164,7 @@ impl Plan {
                 Ok(Self::Triangulate { image: ImagePlan::new(image)?, signatures, format })
             }
             Command::Inspect(arguments) => inspect(arguments, environment),
+            Command::Serve(arguments) => Ok(Self::Serve(arguments)),
             Command::Policy(PolicyCommand::Init(arguments)) => init(arguments, environment),
             Command::Policy(PolicyCommand::Check(CheckArguments { policy, trust_store, strict, at, format })) => {
                 Ok(Self::Check(CheckPlan { policy: policy_file(policy, trust_store, environment)?, strict, at, format }))

@@ -11,6 +11,7 @@ use verimage::core::policy::document::PublicKeyDocument;
 use verimage::core::policy::{Apply, Remark, Requirement, Rule, Scope};
 use verimage::core::{Context, Step, Subject, Timestamp, Verifier};
 use verimage::{Digest, ImageRef, Limits, Policy, PolicyLoader, Verdict};
+use verimage_server::ServerConfig;
 
 use crate::args::{Format, SchemaArguments};
 use crate::commands::first_policy::FirstPolicy;
@@ -259,7 +260,11 @@ pub(crate) fn convert(file: &Path, console: &mut Console) -> Result<Exit, Failur
 }
 
 pub(crate) fn schema(arguments: &SchemaArguments, console: &mut Console) -> Result<Exit, Failure> {
-    let schema = if arguments.verdict { schema_for!(Verdict).to_value() } else { PolicyLoader::new().schema() };
+    let schema = match (arguments.verdict, arguments.server) {
+        (true, _) => schema_for!(Verdict).to_value(),
+        (_, true) => schema_for!(ServerConfig).to_value(),
+        _ => PolicyLoader::new().schema(),
+    };
     console.data(&json::pretty(&schema)?)?;
     Ok(Exit::Admitted)
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use verimage_core::ImageRef;
 
-use crate::images::{ImagesError, Skipped};
+use crate::images::{ImagesError, ObjectImage, Skipped};
 use crate::review::{Operation, Review};
 
 const GROUP: &str = "configsync.gke.io";
@@ -15,12 +15,7 @@ const SOURCE: [&str; 2] = ["configsync.gke.io/source-url", "configsync.gke.io/so
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceImage {
     /// This one, named by its digest.
-    This {
-        /// As the annotations have it.
-        text: String,
-        /// What that means.
-        reference: ImageRef,
-    },
+    This(ObjectImage),
     /// None is named: nothing is synchronised until one is.
     None,
     /// Nothing is to be judged.
@@ -49,7 +44,7 @@ impl SourceImage {
         if reference.digest().is_none() {
             return Err(malformed(format!("`{text}` names no digest, so what is synchronised could be another image")));
         }
-        Ok(Self::This { text, reference })
+        Ok(Self::This(ObjectImage { pointer: pointer(IMAGE), text, reference }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reviews of every kind of object, the images in them, and the answers.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -233,8 +233,8 @@ fn config_sync_names_its_source_by_digest() {
         json!({"configsync.gke.io/source-url": "r.example/config:v1", "configsync.gke.io/source-commit": hexadecimal}),
         json!({"configsync.gke.io/image-to-sync": image, "configsync.gke.io/source-url": "evil.example/x", "configsync.gke.io/source-commit": hexadecimal}),
     ] {
-        let SourceImage::This { text, reference } = SourceImage::of(&review(&synced(annotations))).unwrap() else { panic!("an image") };
-        assert_eq!((text.as_str(), reference.to_string()), (image.as_str(), image.clone()));
+        let SourceImage::This(found) = SourceImage::of(&review(&synced(annotations))).unwrap() else { panic!("an image") };
+        assert_eq!((found.text.as_str(), found.reference.to_string()), (image.as_str(), image.clone()));
     }
     for annotations in
         [json!({}), json!(null), json!({"configsync.gke.io/image-to-sync": ""}), json!({"configsync.gke.io/source-url": "a"})]
