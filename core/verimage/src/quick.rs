@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use verimage_core::policy::Pattern;
 use verimage_core::policy::document::PublicKeyDocument;
+use verimage_core::policy::{Pattern, go};
 
 use crate::keys::KeyReference;
 
@@ -107,14 +107,14 @@ impl QuickPolicy {
     /// The native policy as YAML.
     ///
     /// # Errors
-    /// A sentence, if the YAML cannot be written.
+    /// A sentence, if an expression is not understood.
     pub fn to_yaml(&self) -> Result<String, String> {
-        serde_saphyr::to_string(&self.to_value()).map_err(|error| error.to_string())
+        serde_saphyr::to_string(&self.to_value()?).map_err(|error| error.to_string())
     }
 
-    fn to_value(&self) -> Value {
+    fn to_value(&self) -> Result<Value, String> {
         let mut trust = Map::new();
-        let mut leaf = self.signer.to_leaf(&mut trust, self.trusted_root.is_some());
+        let mut leaf = self.signer.to_leaf(&mut trust, self.trusted_root.is_some())?;
         self.add_evidence(&mut leaf, &mut trust);
         match self.reference {
             QuickReference::Off => {}
@@ -133,7 +133,7 @@ impl QuickPolicy {
             policy.insert("stores".to_owned(), json!({"signatures": {"type": "auto", "repository": repository}}));
         }
         policy.insert("rules".to_owned(), json!([{"name": "command-line", "images": ["**/**"], "require": {"cosign": leaf}}]));
-        Value::Object(policy)
+        Ok(Value::Object(policy))
     }
 
     /// Logs and timestamps.
@@ -261,16 +261,16 @@ impl QuickGpg {
 }
 
 impl QuickSigner {
-    fn to_leaf(&self, trust: &mut Map<String, Value>, own_root: bool) -> Map<String, Value> {
+    fn to_leaf(&self, trust: &mut Map<String, Value>, own_root: bool) -> Result<Map<String, Value>, String> {
         let mut anchor = |name: &str, body: Value| {
             trust.insert(name.to_owned(), body);
             json!(name)
         };
         let authority = |file: &String| json!({"x509": {"file": file, "type": "ca"}});
-        match self {
+        Ok(match self {
             Self::Key(key) => Map::from_iter([("key".to_owned(), anchor("key", json!({"publicKey": key})))]),
             Self::Keyless(identity) => {
-                let mut keyless = Map::from_iter([("identities".to_owned(), json!([identity.to_value()]))]);
+                let mut keyless = Map::from_iter([("identities".to_owned(), json!([identity.to_value()?]))]);
                 keyless.extend(own_root.then(|| ("root".to_owned(), json!("root"))));
                 Map::from_iter([("keyless".to_owned(), Value::Object(keyless))])
             }
@@ -278,12 +278,16 @@ impl QuickSigner {
                 let mut certificate = Map::new();
                 certificate.extend(leaf.as_ref().map(|file| ("leaf".to_owned(), anchor("certificate", authority(file)))));
                 certificate.extend(chain.as_ref().map(|file| ("chain".to_owned(), anchor("chain", authority(file)))));
-                let identity = identity.as_ref().map(|identity| json!([identity.without_vacuous_issuer().to_value()]));
+                let identity = identity
+                    .as_ref()
+                    .map(|identity| identity.without_vacuous_issuer().to_value())
+                    .transpose()?
+                    .map(|identity| json!([identity]));
                 let any = (leaf.is_some() && chain.is_some()).then(|| json!("any"));
                 certificate.extend(identity.or(any).map(|identity| ("identity".to_owned(), identity)));
                 Map::from_iter([("certificate".to_owned(), Value::Object(certificate))])
             }
-        }
+        })
     }
 }
 
@@ -296,14 +300,17 @@ impl QuickIdentity {
         Self { issuer_regexp, ..self.clone() }
     }
 
-    fn to_value(&self) -> Value {
-        let anywhere = |expression: &String| format!("(?s:.*)(?:{expression})(?s:.*)");
+    fn to_value(&self) -> Result<Value, String> {
+        let expression = |flag: &str, text: &Option<String>| {
+            let read = |text: &String| go::anywhere(text).map_err(|message| format!("the expression of `{flag}` {message}"));
+            text.as_ref().map(read).transpose()
+        };
         let fields = [
             ("subject", self.subject.clone()),
-            ("subjectRegex", self.subject_regexp.as_ref().map(anywhere)),
+            ("subjectRegex", expression("--certificate-identity-regexp", &self.subject_regexp)?),
             ("issuer", self.issuer.clone()),
-            ("issuerRegex", self.issuer_regexp.as_ref().map(anywhere)),
+            ("issuerRegex", expression("--certificate-oidc-issuer-regexp", &self.issuer_regexp)?),
         ];
-        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?)))).collect()
+        Ok(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?)))).collect())
     }
 }

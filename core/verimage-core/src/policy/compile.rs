@@ -553,18 +553,18 @@ fn check_scopes(rules: &[Rule]) -> Result<(), PolicyError> {
 /// How a pattern applies, and its literal host and first segment.
 type Landmark<'a> = (Apply, Option<&'a str>, Option<&'a str>);
 
-/// Patterns without tag and digest, each with the exceptions of its rule.
-struct Covers<'a> {
-    scopes: HashMap<Landmark<'a>, Vec<(&'a Scope, &'a [Scope])>>,
+/// Patterns without tag and digest, each with its rule.
+pub(super) struct Covers<'a> {
+    scopes: HashMap<Landmark<'a>, Vec<(&'a Scope, &'a Rule)>>,
 }
 
 impl<'a> Covers<'a> {
-    fn of(rules: &'a [Rule]) -> Self {
+    pub(super) fn of(rules: &'a [Rule]) -> Self {
         let mut scopes: HashMap<_, Vec<_>> = HashMap::new();
         for rule in rules {
             for scope in rule.images.iter().filter(|scope| !scope.has_tag() && !scope.has_digest()) {
                 let (host, segment) = scope.landmark();
-                scopes.entry((rule.apply, host, segment)).or_default().push((scope, rule.except.as_slice()));
+                scopes.entry((rule.apply, host, segment)).or_default().push((scope, rule));
             }
         }
         Self { scopes }
@@ -572,9 +572,14 @@ impl<'a> Covers<'a> {
 
     /// A pattern covers another only if no exception of its rule can reach it.
     fn cover(&self, apply: Apply, scope: &'a Scope) -> bool {
+        self.covering(apply, scope).any(|(_, rule)| !rule.except.iter().any(|exception| exception.may_overlap(scope)))
+    }
+
+    /// The patterns that cover another, whatever the exceptions of their rules.
+    pub(super) fn covering(&self, apply: Apply, scope: &'a Scope) -> impl Iterator<Item = &(&'a Scope, &'a Rule)> {
         let (host, segment) = scope.landmark();
         let keys = [(apply, host, segment), (apply, host, None), (apply, None, segment), (apply, None, None)];
-        let mut found = keys.iter().filter_map(|key| self.scopes.get(key)).flatten();
-        found.any(|(other, except)| other.covers_untagged(scope) && !except.iter().any(|exception| exception.may_overlap(scope)))
+        let found = keys.into_iter().filter_map(|key| self.scopes.get(&key)).flatten();
+        found.filter(move |(other, _)| other.covers_untagged(scope))
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::compile::Covers;
 use super::document::{Apply, Mode};
 use super::scope::Scope;
 use super::{Policy, Requirement, Rule};
@@ -50,6 +51,8 @@ pub enum Lint {
     AllowThroughWildcard,
     /// A regular expression that matched anywhere in its source.
     UnanchoredRegex,
+    /// An identity that anybody has.
+    AnyIdentity,
     /// A certificate is not valid.
     CertificateExpired,
     /// A certificate will not be valid for long.
@@ -58,11 +61,12 @@ pub enum Lint {
 
 impl Lint {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::UnreachableRule,
         Self::WeakerFallback,
         Self::AllowThroughWildcard,
         Self::UnanchoredRegex,
+        Self::AnyIdentity,
         Self::CertificateExpired,
         Self::CertificateExpires,
     ];
@@ -74,6 +78,7 @@ impl Lint {
             Self::WeakerFallback => "weaker-fallback",
             Self::AllowThroughWildcard => "allow-through-wildcard",
             Self::UnanchoredRegex => "unanchored-regex",
+            Self::AnyIdentity => "any-identity",
             Self::CertificateExpired => "certificate-expired",
             Self::CertificateExpires => "certificate-expires",
         }
@@ -90,13 +95,14 @@ impl Policy {
     /// What the rules say that their author may not have meant, in their order.
     pub fn remarks(&self) -> Vec<Remark> {
         let mut remarks = Vec::new();
+        let covers = Covers::of(&self.rules);
         for (index, rule) in self.rules.iter().enumerate() {
             let pointer = format!("/rules/{index}");
             remarks.extend(unreachable(rule, &pointer));
             for (image, scope) in rule.images.iter().enumerate() {
                 let pointer = format!("{pointer}/images/{image}");
                 remarks.extend(allow_through_wildcard(rule, scope, &pointer));
-                remarks.extend(weaker_fallback(&self.rules, rule, scope, &pointer));
+                remarks.extend(weaker_fallback(&covers, rule, scope, &pointer));
             }
         }
         remarks
@@ -124,16 +130,17 @@ fn allow_through_wildcard(rule: &Rule, scope: &Scope, pointer: &str) -> Option<R
 
 /// A pattern with a tag or a digest always has others that cover it (see the checks of a policy when it is loaded). The
 /// narrowest of them judges the same image under another tag.
-fn weaker_fallback(rules: &[Rule], rule: &Rule, scope: &Scope, pointer: &str) -> Option<Remark> {
+fn weaker_fallback<'a>(covers: &Covers<'a>, rule: &Rule, scope: &'a Scope, pointer: &str) -> Option<Remark> {
     let tagged = scope.has_tag() || scope.has_digest();
     if !tagged || rule.apply != Apply::Select || is_weak(rule) || matches!(rule.require, Requirement::Deny { .. }) {
         return None;
     }
-    let selected = rules.iter().filter(|other| other.apply == Apply::Select);
-    let scopes = selected.flat_map(|other| other.images.iter().map(move |own| (other, own)));
-    let covers: Vec<_> = scopes.filter(|(_, own)| !own.has_tag() && !own.has_digest() && own.covers_untagged(scope)).collect();
-    let is_narrowest = |own: &Scope| covers.iter().all(|(_, cover)| cover.covers_untagged(own));
-    let (weak, own) = covers.iter().find(|(other, own)| is_weak(other) && is_narrowest(own))?;
+    let (own, weak) =
+        covers.covering(Apply::Select, scope).reduce(|one, other| if one.0.covers_untagged(other.0) { other } else { one })?;
+    let is_narrowest = covers.covering(Apply::Select, scope).all(|(cover, _)| cover.covers_untagged(own));
+    if !is_weak(weak) || !is_narrowest {
+        return None;
+    }
     let what = if weak.mode == Mode::Audit { "only reports" } else { "allows them without a signature" };
     let message = format!("under another tag the same images fall to the rule `{}` (`{own}`), which {what}", weak.name);
     Some(Remark::new(Lint::WeakerFallback, pointer, message))

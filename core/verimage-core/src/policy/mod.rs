@@ -5,6 +5,7 @@ mod attestation;
 mod compile;
 mod condition;
 pub mod document;
+pub mod go;
 mod lint;
 mod pattern;
 mod scope;
