@@ -8,9 +8,9 @@ use std::time::SystemTime;
 use schemars::schema_for;
 use serde::Serialize;
 use verimage::core::policy::document::PublicKeyDocument;
-use verimage::core::policy::{Apply, Remark, Requirement, Rule, Scope};
+use verimage::core::policy::{Ambiguous, Apply, Remark, Requirement, Rule, Scope};
 use verimage::core::{Context, Step, Subject, Timestamp, Verifier};
-use verimage::{Digest, ImageRef, Limits, Policy, PolicyLoader, Verdict};
+use verimage::{Digest, ImageRef, Limits, PolicyLoader, Verdict};
 use verimage_server::ServerConfig;
 
 use crate::args::{Format, SchemaArguments};
@@ -167,12 +167,13 @@ pub(crate) enum Fate {
 
 pub(crate) async fn explain(asked: &ExplainPlan, console: &mut Console) -> Result<Exit, Failure> {
     let policy = load::policy(&asked.policy, Keys::FromAnywhere).await?;
+    let selected = policy.select(&asked.reference, &asked.location);
     let explanation = Explanation {
         image: asked.text.clone(),
         policy: policy.source().to_owned(),
         unmatched: policy.unmatched(),
-        rules: policy.rules().iter().map(|rule| rule_fate(rule, &policy, asked)).collect(),
-        asks: asks(&policy, asked),
+        rules: policy.rules().iter().map(|rule| rule_fate(rule, &selected, asked)).collect(),
+        asks: asks(selected.as_deref().unwrap_or_default(), asked),
     };
     match asked.format {
         Format::Text => console.show(&render::explanation(&explanation))?,
@@ -181,13 +182,13 @@ pub(crate) async fn explain(asked: &ExplainPlan, console: &mut Console) -> Resul
     Ok(Exit::Admitted)
 }
 
-fn rule_fate(rule: &Rule, policy: &Policy, asked: &ExplainPlan) -> RuleFate {
+fn rule_fate(rule: &Rule, selected: &Result<Vec<&Rule>, Ambiguous>, asked: &ExplainPlan) -> RuleFate {
     let matching = rule.images().iter().filter(|scope| scope.matches(&asked.reference, &asked.location));
     let narrower = |one, other| if narrows(other, one, &asked.reference) { other } else { one };
     let pattern = matching.reduce(narrower).map(Scope::to_string);
     RuleFate {
         name: rule.name().to_owned(),
-        fate: fate(rule, pattern.is_some(), policy, asked),
+        fate: fate(rule, pattern.is_some(), selected, asked),
         pattern,
         mode: rule.mode(),
         requires: render::requirement(rule.require()),
@@ -198,9 +199,9 @@ fn narrows(scope: &Scope, other: &Scope, image: &ImageRef) -> bool {
     scope.specificity(image) >= other.specificity(image)
 }
 
-fn fate(rule: &Rule, pattern_matches: bool, policy: &Policy, asked: &ExplainPlan) -> Fate {
+fn fate(rule: &Rule, pattern_matches: bool, selected: &Result<Vec<&Rule>, Ambiguous>, asked: &ExplainPlan) -> Fate {
     let ExplainPlan { reference, location, .. } = asked;
-    match (rule.matches(reference, location), rule.apply(), policy.select(reference, location)) {
+    match (rule.matches(reference, location), rule.apply(), selected) {
         (None, _, _) if pattern_matches => Fate::Excepted,
         (None, _, _) => Fate::NoMatch,
         (Some(_), Apply::Always, _) => Fate::Always,
@@ -211,15 +212,15 @@ fn fate(rule: &Rule, pattern_matches: bool, policy: &Policy, asked: &ExplainPlan
 }
 
 /// The questions of the first rounds. The digest of a tag is not known without asking, so it stands as `<hex>`.
-fn asks(policy: &Policy, asked: &ExplainPlan) -> Vec<String> {
-    let ExplainPlan { text, reference, location, .. } = asked;
+fn asks(selected: &[&Rule], asked: &ExplainPlan) -> Vec<String> {
+    let ExplainPlan { text, reference, .. } = asked;
     let unknown = Digest::of_sha256([0; 32]);
     let mut asks = Vec::new();
     if reference.digest().is_none() {
         asks.push(format!("the digest of {text}"));
     }
     let subject = Subject::new(reference.clone(), reference.digest().unwrap_or(&unknown).clone());
-    for rule in policy.select(reference, location).unwrap_or_default() {
+    for rule in selected {
         first_questions(rule.require(), &subject, &mut asks);
     }
     asks.into_iter().map(|ask| ask.replace(&unknown.hex(), "<hex>")).collect()

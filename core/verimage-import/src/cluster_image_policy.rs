@@ -95,11 +95,11 @@ fn read_policy(policy: &Part<'_>, world: &World<'_>, native: &mut Native) -> Res
     let rule = |name: &str, mode: &str, field: &str, value: Value| json!({"name": name, "dialect": "policyController", "images": patterns, "apply": "always", "mode": mode, field: value});
     let mut origins: Vec<(&str, &Part<'_>)> = vec![("/images", &images)];
     origins.extend(demand.origins.iter().map(|(part, of)| (part.as_str(), of)));
-    native.rule(rule(name, if is_warning { "audit" } else { "enforce" }, demand.field, demand.value), policy, &origins);
+    native.rule(rule(name, if is_warning { "audit" } else { "enforce" }, demand.field, demand.value), policy, &origins)?;
     if is_warning && !world.settings.admits_unmatched {
         let reason = format!("`{name}` is in the mode `warn`: what it matches is admitted, unless another policy refuses it");
         let matched = rule(&format!("{name}#matched"), "enforce", "require", json!({"allow": {"reason": reason}}));
-        native.rule(matched, policy, &[("/images", &images)]);
+        native.rule(matched, policy, &[("/images", &images)])?;
     }
     Ok(())
 }

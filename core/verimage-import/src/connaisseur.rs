@@ -84,7 +84,7 @@ struct Rules<'a> {
     mode: &'static str,
     resources: &'a Resources<'a>,
     native: Native,
-    seen: BTreeSet<&'a str>,
+    seen: BTreeSet<String>,
 }
 
 impl<'a> Rules<'a> {
@@ -94,7 +94,7 @@ impl<'a> Rules<'a> {
         let text = pattern.text()?;
         Scope::parse_as(text, Dialect::Connaisseur)
             .map_err(|message| pattern.unsupported(message, "the signs of patterns are `*` and `?`, each of them stands for any sign"))?;
-        if self.seen.insert(text) {
+        if self.seen.insert(text.to_ascii_lowercase()) {
             return Ok(());
         }
         let message = format!("the pattern `{text}` stands again further down, and Connaisseur takes the last one, so this never judges");
@@ -116,7 +116,7 @@ impl<'a> Rules<'a> {
         let native = json!({
             "name": name, "dialect": "connaisseur", "images": [text], "mode": self.mode, "require": require,
         });
-        self.native.rule(native, rule, &[("/images", &pattern), ("/require", &validator.part)]);
+        self.native.rule(native, rule, &[("/images", &pattern), ("/require", &validator.part)])?;
         Ok(())
     }
 
@@ -127,7 +127,7 @@ impl<'a> Rules<'a> {
                 "name": "no matching rule", "dialect": "connaisseur", "images": ["*"], "mode": self.mode,
                 "require": {"deny": {"reason": "no rule matches"}},
             });
-            self.native.rule(rule, policy, &[]);
+            self.native.rule(rule, policy, &[])?;
         }
         self.native.finish("deny")
     }

@@ -20,6 +20,8 @@ use attestor::About;
 use expression::Demand;
 
 const VERSIONS: [&str; 3] = ["policies.kyverno.io/v1", "policies.kyverno.io/v1beta1", "policies.kyverno.io/v1alpha1"];
+/// How many requirements a native rule may have.
+const MAX_LEAVES: usize = 256;
 const SPEC: &[&str] = &[
     "attestations",
     "attestors",
@@ -85,7 +87,7 @@ fn read_policy(policy: &Part<'_>, native: &mut Native) -> Result<(), PolicyError
         set("attestations", attestations.into());
     }
     let (images, validations) = (spec.need("matchImageReferences")?, spec.need("validations")?);
-    native.rule(rule.into(), policy, &[("/images", &images), ("/require", &validations), ("/attestations", &validations)]);
+    native.rule(rule.into(), policy, &[("/images", &images), ("/require", &validations), ("/attestations", &validations)])?;
     Ok(())
 }
 
@@ -196,6 +198,10 @@ fn demands<'a>(spec: &Part<'a>) -> Result<Vec<(Part<'a>, Demand)>, PolicyError> 
             expression.unsupported("this expression has no native form, and CEL is not evaluated", hint)
         })?;
         all.extend(demands.into_iter().map(|demand| (expression.clone(), demand)));
+    }
+    let leaves = all.iter().fold(0_usize, |leaves, (_, demand)| leaves.saturating_add(demand.attestors.len()));
+    if leaves > MAX_LEAVES {
+        return Err(spec.need("validations")?.invalid(format!("{leaves} attestors are asked for, at most {MAX_LEAVES} are allowed")));
     }
     Ok(all)
 }

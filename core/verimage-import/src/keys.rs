@@ -40,10 +40,15 @@ fn of_pem(text: &str, part: &Part<'_>, hash: Option<&str>, native: &mut Native) 
     Ok(keys.into_iter().map(|pem| native.anchor("key", json!({"publicKey": with_hash(json!({"pem": pem}), hash)}), part)).collect())
 }
 
-/// cosign puts a public key into a Secret under this name.
+/// cosign puts a public key into a Secret under this name, and looks at the first block there alone.
 pub(crate) fn in_secret(secret: &Resource<'_>, hash: Option<&str>, native: &mut Native) -> Result<Vec<String>, PolicyError> {
     let (text, part) = secret.text("cosign.pub")?;
-    of_pem(&text, &part, hash, native)
+    match of_pem(&text, &part, hash, native)? {
+        keys if keys.len() > 1 => {
+            Err(part.unsupported("the first of these keys alone would be looked at", "put each key into a Secret of its own"))
+        }
+        keys => Ok(keys),
+    }
 }
 
 /// The anchor of a key that is elsewhere.

@@ -226,11 +226,16 @@ fn check_match(matches: &Part<'_>) -> Result<(), PolicyError> {
 }
 
 fn is_for_pods(resources: &Part<'_>) -> Result<bool, PolicyError> {
-    let narrowing = ["annotations", "name", "names", "namespaceSelector", "namespaces", "operations", "selector"];
-    resources.check_members(&[&["kinds"], narrowing.as_slice()].concat())?;
+    let narrowing = ["annotations", "name", "names", "namespaceSelector", "namespaces", "selector"];
+    resources.check_members(&[&["kinds", "operations"], narrowing.as_slice()].concat())?;
     let (message, hint) =
         ("which objects are checked is decided where the check runs", "leave it out, and use the policy for those objects only");
     refuse(resources, &narrowing.map(|name| (name, message, hint)))?;
+    if let Some(operations) = resources.get_filled("operations") {
+        if !operations.items()?.iter().any(|operation| operation.value == "CREATE") {
+            return Err(operations.unsupported(message, "name `CREATE` among them, which is when pods are judged"));
+        }
+    }
     let kinds = resources.filled_list("kinds")?;
     let kinds = kinds.iter().map(plain).collect::<Result<Vec<_>, _>>()?;
     Ok(kinds.iter().any(|kind| matches!(*kind, "Pod" | "v1/Pod" | "*/Pod" | "*")))
@@ -267,7 +272,7 @@ fn read_entry(name: &str, entry: &Part<'_>, context: &Context<'_>, native: &mut 
     let first = entry.get("imageReferences").or_else(|| entry.get("image"));
     let parts: Vec<_> = [("/images", &first)].into_iter().chain(sources.iter().map(|(part, source)| (*part, source))).collect();
     let parts: Vec<_> = parts.into_iter().filter_map(|(part, source)| Some((part, source.as_ref()?))).collect();
-    native.rule(rule.into(), entry, &parts);
+    native.rule(rule.into(), entry, &parts)?;
     Ok(())
 }
 

@@ -170,6 +170,11 @@ impl<'a> Resource<'a> {
         }
     }
 
+    /// The namespace that it says.
+    pub(crate) fn namespace(&self) -> Option<Part<'a>> {
+        self.object.get("metadata")?.get("namespace")
+    }
+
     /// An error about the whole of it.
     pub(crate) fn invalid(&self, message: &str) -> PolicyError {
         self.object.invalid(message)

@@ -3,6 +3,9 @@
 use serde_json::Value;
 use verimage_core::{Code, PolicyError};
 
+/// How many items a list may have that is combined with others.
+const MAX_COMBINED: usize = 64;
+
 /// A value of the source and its JSON pointer. A member that is `null` counts as not given.
 #[derive(Clone, Debug)]
 pub(crate) struct Part<'a> {
@@ -50,7 +53,9 @@ impl<'a> Part<'a> {
     }
 
     pub(crate) fn text(&self) -> Result<&'a str, PolicyError> {
-        self.value.as_str().ok_or_else(|| self.invalid("a text is needed here"))
+        let is_unquoted = self.value.is_boolean() || self.value.is_number();
+        let message = if is_unquoted { "a text is needed here: put it into quotes" } else { "a text is needed here" };
+        self.value.as_str().ok_or_else(|| self.invalid(message))
     }
 
     pub(crate) fn flag(&self) -> Result<bool, PolicyError> {
@@ -60,6 +65,14 @@ impl<'a> Part<'a> {
     pub(crate) fn items(&self) -> Result<Vec<Self>, PolicyError> {
         let items = self.value.as_array().ok_or_else(|| self.invalid("a list is needed here"))?;
         Ok(items.iter().enumerate().map(|(index, item)| self.below(&index.to_string(), item)).collect())
+    }
+
+    /// A list whose items are combined with others, and therefore few.
+    pub(crate) fn few_items(&self) -> Result<Vec<Self>, PolicyError> {
+        match self.items()? {
+            items if items.len() > MAX_COMBINED => Err(self.invalid(format!("at most {MAX_COMBINED} items are allowed here"))),
+            items => Ok(items),
+        }
     }
 
     /// The list under `name` with at least one item.

@@ -116,7 +116,7 @@ impl Rules {
         };
         let called = if pattern.len() <= MAX_NAME { pattern.to_owned() } else { format!("rule {}", self.seen.len()) };
         let rule = json!({"name": called, "dialect": "portieris", "images": [pattern], "require": require});
-        self.native.rule(rule, repository, &[("/images", &name), ("/require", policy.as_ref().unwrap_or(repository))]);
+        self.native.rule(rule, repository, &[("/images", &name), ("/require", policy.as_ref().unwrap_or(repository))])?;
         Ok(())
     }
 }

@@ -57,9 +57,8 @@ const SAMPLES: &[Sample] = &[
     Sample {
         name: "cluster-image-policy",
         text: include_str!("samples/cluster-image-policy.yaml"),
-        // policy-controller is installed in any namespace.
-        idle: &["/0/spec/authorities/0/name", "/5/metadata/namespace"],
-        defaults: &["/0/spec/authorities/3/keyless/url", "/4/metadata/namespace"],
+        idle: &["/0/spec/authorities/0/name"],
+        defaults: &["/0/spec/authorities/3/keyless/url", "/4/metadata/namespace", "/5/metadata/namespace"],
     },
     Sample {
         name: "connaisseur",

@@ -57,7 +57,7 @@ pub(super) fn demand<'a>(spec: &Part<'a>, world: &World<'a>, native: &mut Native
         let hint = "say whose signature is wanted, or `static: { action: pass }`";
         spec.invalid("a policy without `authorities` is never fulfilled").with_hint(hint)
     })?;
-    let parts = list.items()?;
+    let parts = list.few_items()?;
     let read = parts.iter().map(|part| authority(part, world, native)).collect::<Result<Vec<_>, _>>()?;
     check_mixture(&parts, &read)?;
     let (mut leaves, mut first) = (Vec::new(), None);
@@ -189,7 +189,7 @@ fn decision(part: &Part<'_>, body: &Part<'_>) -> Result<Value, PolicyError> {
 }
 
 fn wanted<'a>(authority: &Part<'a>) -> Result<Vec<Wanted<'a>>, PolicyError> {
-    let list = authority.get("attestations").map_or(Ok(Vec::new()), |list| list.items())?;
+    let list = authority.get("attestations").map_or(Ok(Vec::new()), |list| list.few_items())?;
     let read = |part: &Part<'a>| {
         part.check_members(&["name", "policy", "predicateType"])?;
         if let Some(policy) = part.get("policy") {

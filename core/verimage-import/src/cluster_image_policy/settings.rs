@@ -2,6 +2,7 @@
 
 use verimage_core::PolicyError;
 
+use super::NAMESPACE;
 use crate::objects::Resources;
 use crate::part::Part;
 
@@ -23,6 +24,10 @@ impl Settings {
     pub(super) fn read(resources: &Resources<'_>) -> Result<Self, PolicyError> {
         let mut settings = Self::default();
         let maps = resources.config_maps_named(NAME);
+        for namespace in maps.iter().filter_map(|map| map.namespace()).filter(|namespace| namespace.value != NAMESPACE) {
+            let message = format!("policy-controller reads the ConfigMap `{NAME}` of the namespace `{NAMESPACE}` alone");
+            return Err(namespace.unsupported(message, format!("write `namespace: {NAMESPACE}`, or remove it")));
+        }
         if let [_, second, ..] = maps.as_slice() {
             return Err(second.invalid("the file has two ConfigMaps of this name, and only one can be that of policy-controller"));
         }

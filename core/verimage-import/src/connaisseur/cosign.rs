@@ -33,12 +33,8 @@ pub(super) fn requirement(
     if !with.all {
         return leaves(&with.roots).map(|leaves| wrap("allOf", leaves));
     }
-    let counted = match threshold {
-        Some(count) if count > with.required.len() => Some(count),
-        _ => None,
-    };
     let mut demanded = leaves(&with.required)?;
-    match counted {
+    match threshold {
         None if demanded.is_empty() => demanded = leaves(&with.roots)?,
         None => {}
         Some(1) => demanded.push(wrap("anyOf", leaves(&with.roots)?)),

@@ -181,6 +181,25 @@ fn names_that_are_not_there_are_told() {
     }
 }
 
+/// A short policy can stand for a long one: each rule names all roots.
+#[test]
+fn the_native_form_has_an_end() {
+    let roots: Vec<Value> = (0..2000).map(|index| json!({"name": index.to_string(), "key": PEM})).collect();
+    let rules: Vec<Value> =
+        (0..200).map(|index| json!({"pattern": format!("r.example/{index}/*"), "validator": "v", "with": {"trustRoot": "*"}})).collect();
+    let document = with(cosign(&json!({"trustRoots": roots}), &json!({})), "/application/policy", rules.into());
+    let (code, pointer) = refused(&document);
+    assert!(code == Code::PolicyInvalid && pointer.starts_with("/application/policy/"), "{pointer}");
+}
+
+/// Hosts are compared without regard to case here, so the two are one pattern.
+#[test]
+fn patterns_that_differ_in_case_are_twins() {
+    let rules = json!([{"pattern": "R.example/*"}, {"pattern": "r.example/*"}]);
+    let document = with(cosign(&json!({"trustRoots": [{"name": "default", "key": PEM}]}), &json!({})), "/application/policy", rules);
+    assert_eq!(refused(&document), (Code::PolicyUnsupportedField, "/application/policy/0/pattern".to_owned()));
+}
+
 #[test]
 fn thresholds_count_signers() {
     let require = |with: Value| found(&cosign(&json!({}), &with), "/rules/0/require");
@@ -193,7 +212,10 @@ fn thresholds_count_signers() {
     assert_eq!(require(json!({"trustRoot": "*", "threshold": 2})), counted(2, json!([one, two, three])));
     assert_eq!(require(json!({"trustRoot": "*", "threshold": 3})), counted(3, json!([one, two, three])));
     assert_eq!(require(json!({"trustRoot": "*", "required": ["b"]})), leaf("key-1"));
-    assert_eq!(require(json!({"trustRoot": "*", "required": ["b", "c"], "threshold": 2})), json!({"allOf": [one, two]}));
+    assert_eq!(
+        require(json!({"trustRoot": "*", "required": ["b", "c"], "threshold": 1})),
+        json!({"allOf": [one, two, {"anyOf": [three, one, two]}]})
+    );
     assert_eq!(
         require(json!({"trustRoot": "*", "required": ["default"], "threshold": 2})),
         json!({"allOf": [one, counted(2, json!([one, two, three]))]})
@@ -207,6 +229,8 @@ fn thresholds_count_signers() {
         assert_eq!(refused(&cosign(&json!({}), &with)), (Code::PolicyUnsupportedField, format!("{WITH}/{pointer}")), "{with}");
     }
     assert_eq!(refused(&cosign(&json!({}), &json!({"trustRoot": "*", "threshold": -1}))).0, Code::PolicyInvalid);
+    let twice = refused(&cosign(&json!({}), &json!({"trustRoot": "*", "required": ["b", "b"], "threshold": 2})));
+    assert_eq!(twice, (Code::PolicyInvalid, format!("{WITH}/required/1")));
 }
 
 #[test]
@@ -270,12 +294,13 @@ fn every_member_of_a_keyless_trust_root_counts() {
         (json!({"issuer": "i"}), ""),
         (json!({"subject": "i"}), ""),
         (json!({"issuer": "i", "issuerRegex": "i", "subject": "s"}), "/issuerRegex"),
-        (json!({"issuer": "i", "subjectRegex": "x)|(?:"}), "/subjectRegex"),
         (json!({"issuer": "i", "subject": "s", "more": "m"}), "/more"),
     ] {
         let refusal = refused(&keyless(&root, &json!({}), &json!({})));
         assert_eq!(refusal, (Code::PolicyInvalid, format!("{VALIDATOR}/trustRoots/0/keyless{pointer}")), "{root}");
     }
+    let escaping = refused(&keyless(&json!({"issuer": "i", "subjectRegex": "x)|(?:"}), &json!({}), &json!({})));
+    assert_eq!(escaping, (Code::PolicyUnsupportedField, format!("{VALIDATOR}/trustRoots/0/keyless/subjectRegex")));
 }
 
 #[test]

@@ -252,7 +252,11 @@ impl<'v, 'a> With<'v, 'a> {
         read.roots = if read.all { validator.roots.iter().collect() } else { vec![validator.root(name, given.as_ref().unwrap_or(rule))?] };
         if let Some(required) = read.part().get_filled("required") {
             for item in required.items()? {
-                read.required.push(validator.root(item.text()?, &item)?);
+                let root = validator.root(item.text()?, &item)?;
+                if read.required.iter().any(|other| other.name == root.name) {
+                    return Err(item.invalid(format!("`{}` is required twice, and counts once", root.name)));
+                }
+                read.required.push(root);
             }
         }
         Ok(read)

@@ -102,6 +102,11 @@ impl Reader {
         }
     }
 
+    /// The name of a loop's variable; one that hides what is asked about means something else.
+    fn variable(&mut self) -> Option<String> {
+        self.name().filter(|name| !["attestations", "attestors", "images"].contains(&name.as_str()))
+    }
+
     fn word(&mut self, word: &str) -> Option<()> {
         (self.name()? == word).then_some(())
     }
@@ -119,7 +124,7 @@ impl Reader {
         self.expect(".")?;
         let method = self.name()?;
         self.expect("(")?;
-        let image = self.name()?;
+        let image = self.variable()?;
         self.expect(",")?;
         let (attestation, attestors) = self.call(&image)?;
         if method == "map" {
@@ -127,7 +132,7 @@ impl Reader {
             self.expect(".")?;
             self.word("all")?;
             self.expect("(")?;
-            let count = self.name()?;
+            let count = self.variable()?;
             self.expect(",")?;
             self.word(&count)?;
         } else if method != "all" {
@@ -258,6 +263,8 @@ mod tests {
             "images.containers.all(i, verifyImageSignatures(j, [attestors.a]) > 0)",
             "images.containers.map(i, verifyImageSignatures(i, [attestors.a])).all(e, f > 0)",
             "images.containers.map(i, verifyImageSignatures(i, [attestors.a])).all(e, e > 0) && true",
+            "images.containers.all(attestors, verifyImageSignatures(attestors, [attestors.a]) > 0)",
+            "images.containers.map(i, verifyImageSignatures(i, [attestors.a])).all(images, images > 0)",
             "images.custom.all(i, verifyImageSignatures(i, [attestors.a]) > 0)",
             "images.containers.all(i, verifyImageSignatures(\"r.example/a\", [attestors.a]) > 0)",
             "!images.containers.all(i, verifyImageSignatures(i, [attestors.a]) > 0)",

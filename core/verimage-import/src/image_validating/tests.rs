@@ -265,6 +265,7 @@ fn what_has_no_native_form_is_refused_where_it_stands() {
         below(json!({"key": {"kms": "somewhere"}}), "/key/kms"),
         below(json!({"key": {"data": PEM, "hashAlgorithm": "sha224"}}), "/key/hashAlgorithm"),
         (keyless(json!({"issuer": "i"})), format!("{ATTESTOR}/cosign/keyless/identities/0")),
+        (keyless(json!({"issuer": "i", "subjectRegExp": "x)|(?:"})), format!("{ATTESTOR}/cosign/keyless/identities/0/subjectRegExp")),
         (
             keyless(json!({"issuer": "i", "issuerRegExp": "i", "subject": "s"})),
             format!("{ATTESTOR}/cosign/keyless/identities/0/issuerRegExp"),
@@ -294,7 +295,6 @@ fn what_is_no_such_policy_is_invalid() {
         (cosign(json!({"key": {"data": format!("{PEM}{PEM}")}})), "/spec/attestors/0/cosign/key/data"),
         (cosign(json!({"ctlog": {"insecureIgnoreTlog": true}})), "/spec/attestors/0/cosign/ctlog"),
         (cosign(json!({"other": 1})), "/spec/attestors/0/cosign/other"),
-        (keyless(json!({"issuer": "i", "subjectRegExp": "x)|(?:"})), "/spec/attestors/0/cosign/keyless/identities/0/subjectRegExp"),
     ] {
         refused(&document, Code::PolicyInvalid, pointer);
     }

@@ -5,7 +5,7 @@ use verimage_core::PolicyError;
 
 use super::proof::{self, Certified};
 use super::{plain, refuse};
-use crate::expression::anywhere;
+use crate::expression::{any_identity, anywhere};
 use crate::keys;
 use crate::native::Native;
 use crate::objects::Resources;
@@ -136,6 +136,9 @@ fn read_attestor(entry: &Part<'_>, about: About, setting: &Setting<'_>, native: 
         refuse(entry, &["annotations", "repository"].map(|name| (name, NEVER_ENFORCED, hint)))?;
     }
     let leaf = Leaf { entry, about, setting };
+    if *kind == "attestor" && about == About::Attestation {
+        return Err(body.unsupported("Kyverno looks at no nested attestors of an attestation", "write their entries beside the others"));
+    }
     match (*kind, setting.scheme) {
         ("attestor", _) => Ok(vec![read_set(body, about, setting, native)?]),
         ("certificates", Scheme::Notary) => leaf.notary(body, native).map(|leaf| vec![leaf]),
@@ -192,6 +195,10 @@ impl Leaf<'_> {
             [(_, kms)] => vec![keys::at_place(kms, plain(kms)?, hash, native)?],
             _ => return Err(keys.invalid("keys are exactly one of `publicKeys`, `secret` and `kms`")),
         };
+        if self.about == About::Attestation && anchors.len() > 1 {
+            let message = "for attestations Kyverno looks at the first of several keys alone";
+            return Err(keys.unsupported(message, "write an entry for each key"));
+        }
         anchors.into_iter().map(|name| self.cosign(&[("key", name.into())], proof::of_keys(keys, native)?, native)).collect()
     }
 
@@ -271,7 +278,12 @@ fn name(keyless: &Part<'_>, field: &str, native: &mut Native) -> Result<(String,
     let expression = keyless.get(&format!("{field}RegExp"));
     match (keyless.get(field), expression) {
         (Some(name), None) => match plain(&name)? {
-            text if text.contains(['*', '?']) => Ok((format!("{field}Glob"), text.into())),
+            text if text.contains(['*', '?']) => {
+                if text.bytes().all(|symbol| symbol == b'*') {
+                    any_identity(&name, text, native);
+                }
+                Ok((format!("{field}Glob"), text.into()))
+            }
             text => Ok((field.to_owned(), text.into())),
         },
         (None, Some(expression)) => Ok((format!("{field}Regex"), anywhere(&expression, plain(&expression)?, native)?.into())),

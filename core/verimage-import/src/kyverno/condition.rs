@@ -150,7 +150,8 @@ fn words(list: &Part<'_>) -> Result<Value, PolicyError> {
 }
 
 fn refuse_variables(part: &Part<'_>) -> Result<(), PolicyError> {
-    if part.value.to_string().contains("{{") {
+    let text = part.value.to_string();
+    if text.contains("{{") || text.contains("$(") {
         return Err(
             part.unsupported("variables are not filled in, because there is no request to fill them from", "write the value itself")
         );

@@ -135,6 +135,7 @@ fn every_member_of_a_policy_counts() {
         with(base.clone(), "/spec/admission", json!(true)),
         with(base.clone(), "/spec/rules/0/match", json!({"resources": {"kinds": ["v1/Pod", "Deployment"]}})),
         with(base.clone(), "/spec/rules/0/match", json!({"all": [{"resources": {"kinds": ["*"]}}]})),
+        with(base.clone(), "/spec/rules/0/match", json!({"any": [{"resources": {"kinds": ["Pod"], "operations": ["CREATE", "UPDATE"]}}]})),
         with(base.clone(), "/spec/rules/0/exclude", json!({})),
         with(base.clone(), "/kind", json!("Policy")),
         with(base.clone(), "/apiVersion", json!("kyverno.io/v2beta1")),
@@ -304,6 +305,10 @@ fn what_has_no_native_form_is_refused_where_it_stands() {
         spec("/spec/rules/0/mutate", json!({"a": 1})),
         spec("/spec/rules/0/generate", json!({"a": 1})),
         spec("/spec/rules/0/match", json!({"any": [{"resources": {"kinds": ["Deployment"]}}]})),
+        (
+            with(base.clone(), "/spec/rules/0/match", json!({"any": [{"resources": {"kinds": ["Pod"], "operations": ["DELETE"]}}]})),
+            "/spec/rules/0/match/any/0/resources/operations".to_owned(),
+        ),
         below(with(base.clone(), "/spec/rules/0/match/any/0/subjects", json!([1])), "/spec/rules/0/match/any/0/subjects"),
         below(
             with(base.clone(), "/spec/rules/0/match/any/0/resources/namespaces", json!(["a"])),
@@ -348,6 +353,8 @@ fn attestors_without_native_form_are_refused_where_they_stand() {
         at(keyless(json!({"subject": null})), "/keyless"),
         at(keyless(json!({"issuer": null})), "/keyless"),
         at(keyless(json!({"subjectRegExp": "a"})), "/keyless/subjectRegExp"),
+        at(keyless(json!({"subject": null, "subjectRegExp": "a)|(b"})), "/keyless/subjectRegExp"),
+        at(keyless(json!({"issuer": null, "issuerRegExp": "("})), "/keyless/issuerRegExp"),
         at(keyless(json!({"additionalExtensions": {"oidcIssuer": "a"}})), "/keyless/additionalExtensions/oidcIssuer"),
         at(keyless(json!({"ctlog": {"pubkey": PEM}})), "/keyless/ctlog/pubkey"),
         at(keyless(json!({"roots": "pem"})), "/keyless"),
@@ -419,6 +426,12 @@ fn attestations_without_native_form_are_refused_where_they_stand() {
         of("{{ a }}{{ b }}", "Equals", json!("x"), "key"),
         of("a", "Equals", json!("x"), "key"),
         of("{{ a }}", "Equals", json!("{{ b }}"), "value"),
+        of("{{ a }}", "Equals", json!("$(./../message)"), "value"),
+        at(
+            attested(json!({"attestors": [{"entries": [{"keys": {"publicKeys": format!("{PEM}{OTHER_PEM}")}}]}]})),
+            "/0/attestors/0/entries/0/keys",
+        ),
+        at(attested(json!({"attestors": [{"entries": [{"attestor": {"entries": [key()]}}]}]})), "/0/attestors/0/entries/0/attestor"),
         of("{{ a }}", "Equals", json!(["x"]), "value"),
         of("{{ a }}", "NotEquals", json!("x*"), "value"),
         of("{{ a }}", "NotEquals", json!("10h"), "value"),
@@ -466,8 +479,6 @@ fn what_kyverno_refuses_is_malformed() {
         at(attestor(json!({"keys": {"secret": {"name": "a"}}})), "/keys/secret"),
         at(attestor(json!({"keys": {"publicKeys": PEM, "rekor": {"other": 1}}})), "/keys/rekor/other"),
         at(keyless(json!({"rekor": null})), "/keyless"),
-        at(keyless(json!({"subject": null, "subjectRegExp": "a)|(b"})), "/keyless/subjectRegExp"),
-        at(keyless(json!({"issuer": null, "issuerRegExp": "("})), "/keyless/issuerRegExp"),
         at(attestor(json!({"certificates": {}})), "/certificates"),
         at(notary(json!({"keys": {"publicKeys": PEM}})), "/keys"),
         at(notary(json!({"certificates": {}})), "/certificates"),
@@ -496,6 +507,9 @@ fn keys_come_from_secrets_of_the_same_file() {
         assert_eq!(found(&json!([policy, elsewhere]), "/trust/key-1/publicKey/ref"), json!("k8s://security/keys"));
         let wrong = with(secret.clone(), "/stringData", json!({"cosign.key": PEM}));
         assert_eq!(refused(&json!([policy, wrong])).pointer, "/1");
+        let several = with(secret.clone(), "/stringData/cosign.pub", json!(format!("{PEM}{OTHER_PEM}")));
+        let refusal = refused(&json!([policy, several]));
+        assert_eq!((refusal.code, refusal.pointer.as_str()), (Code::PolicyUnsupportedField, "/1/stringData/cosign.pub"));
         let wrong = with(secret.clone(), "/stringData/cosign.pub", json!("no key"));
         assert_eq!(refused(&json!([policy, wrong])).pointer, "/1/stringData/cosign.pub");
     }
@@ -528,8 +542,23 @@ fn config_maps_of_the_same_file_fill_in_variables() {
             "{text}"
         );
     }
+    let twins = with(policy(PEM), "/spec/rules/0/context", json!([context[0], context[0]]));
+    let error = refused(&json!([config_map, twins]));
+    assert_eq!((error.code, error.pointer.as_str()), (Code::PolicyInvalid, "/1/spec/rules/0/context/1"));
     let without = refused(&policy("{{ keys.data.production }}"));
     assert_eq!((without.code, without.pointer.as_str()), (Code::PolicyUnsupportedField, "/spec/rules/0/context/0/configMap"));
+}
+
+/// Neither openings without an end nor long values make the work grow beyond the size of a policy.
+#[test]
+fn variables_have_bounds() {
+    let context = json!([{"name": "keys", "configMap": {"name": "team", "namespace": "security"}}]);
+    let with_text = |text: String| with(attestor(json!({"keys": {"publicKeys": text}})), "/spec/rules/0/context", context.clone());
+    let config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "team"}, "data": {"long": "x".repeat(1 << 20)}});
+    let openings = refused(&json!([config_map, with_text("{{".repeat(50_000))]));
+    assert_eq!(openings.code, Code::PolicyUnsupportedField);
+    let long = refused(&json!([config_map, with_text("{{ keys.data.long }}".repeat(20))]));
+    assert_eq!((long.code, long.pointer.as_str()), (Code::PolicyInvalid, "/1"));
 }
 
 #[test]

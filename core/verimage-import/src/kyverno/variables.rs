@@ -7,8 +7,12 @@ use serde_json::Value;
 use verimage_core::PolicyError;
 
 use super::refuse;
+use crate::document::MAX_POLICY_BYTES;
 use crate::objects::Resources;
 use crate::part::Part;
+
+/// How long a variable may be, in bytes.
+const MAX_VARIABLE: usize = 256;
 
 /// A context entry, and the values of its ConfigMap by key.
 struct Named {
@@ -22,11 +26,21 @@ pub(super) fn fill_in(policy: &Part<'_>, resources: &Resources<'_>) -> Result<Va
     let rules = policy.get("spec").and_then(|spec| spec.get("rules"));
     for (index, rule) in rules.map_or(Ok(Vec::new()), |rules| rules.items())?.iter().enumerate() {
         let Some(context) = rule.get_filled("context") else { continue };
-        let named = context.items()?.iter().map(|entry| read(entry, resources)).collect::<Result<Vec<_>, _>>()?;
+        let mut named: Vec<Named> = Vec::new();
+        for entry in context.items()? {
+            let own = read(&entry, resources)?;
+            if named.iter().any(|other| other.name == own.name) {
+                return Err(entry.invalid(format!("two entries are called `{}`, and only one of them can be meant", own.name)));
+            }
+            named.push(own);
+        }
         let Some(rule) = filled.pointer_mut(&format!("/spec/rules/{index}")).and_then(Value::as_object_mut) else { continue };
         rule.remove("context");
         if let Some(entries) = rule.get_mut("verifyImages") {
-            replace(entries, &named);
+            let mut room = MAX_POLICY_BYTES;
+            replace(entries, &named, &mut room).ok_or_else(|| {
+                policy.invalid(format!("with the values of its variables the policy is larger than {MAX_POLICY_BYTES} bytes"))
+            })?;
         }
     }
     Ok(filled)
@@ -48,32 +62,44 @@ fn read(entry: &Part<'_>, resources: &Resources<'_>) -> Result<Named, PolicyErro
     Ok(Named { name: entry.need("name")?.text()?.to_owned(), values })
 }
 
-fn replace(value: &mut Value, named: &[Named]) {
+/// Nothing if that takes more room than there is.
+fn replace(value: &mut Value, named: &[Named], room: &mut usize) -> Option<()> {
     match value {
-        Value::String(text) => *text = filled(text, named),
-        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, named)),
-        Value::Object(members) => members.values_mut().for_each(|member| replace(member, named)),
+        Value::String(text) => *text = filled(text, named, room)?,
+        Value::Array(items) => items.iter_mut().try_for_each(|item| replace(item, named, room))?,
+        Value::Object(members) => members.values_mut().try_for_each(|member| replace(member, named, room))?,
         _ => {}
     }
+    Some(())
 }
 
 /// The text with the values of the variables that have one. Values are not looked into again.
-fn filled(text: &str, named: &[Named]) -> String {
+fn filled(text: &str, named: &[Named], room: &mut usize) -> Option<String> {
     let mut filled = String::new();
+    let mut push = |text: &str| {
+        *room = room.checked_sub(text.len())?;
+        filled.push_str(text);
+        Some(())
+    };
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
-        filled.push_str(before);
-        let value = after.split_once("}}").and_then(|(variable, behind)| Some((value_of(variable.trim(), named)?, behind)));
-        rest = if let Some((value, behind)) = value {
-            filled.push_str(value);
+        push(before)?;
+        rest = if let Some((value, behind)) = variable(after).and_then(|(name, behind)| Some((value_of(name.trim(), named)?, behind))) {
+            push(value)?;
             behind
         } else {
-            filled.push_str("{{");
+            push("{{")?;
             after
         };
     }
-    filled.push_str(rest);
-    filled
+    push(rest)?;
+    Some(filled)
+}
+
+/// What stands before the end of a variable, and what behind it.
+fn variable(text: &str) -> Option<(&str, &str)> {
+    let end = text.as_bytes().windows(2).take(MAX_VARIABLE).position(|pair| pair == b"}}")?;
+    Some((text.get(..end)?, text.get(end.saturating_add(2)..)?))
 }
 
 /// `name.data.key`, or `name.data."key"` for keys with other characters.

@@ -23,33 +23,42 @@ impl KyvernoPattern {
             return Err(format!("`{text}` {message}: write `docker.io/{text}`"));
         }
         if !text.rsplit('/').next().unwrap_or_default().contains([':', '@', '*', '?']) {
-            return Err(format!("`{text}` has neither tag nor digest, and every image has one, so it never matches: write `{text}:*`"));
+            return Err(format!(
+                "`{text}` has neither tag nor digest, and every image has one, so it never matches: write `{text}:*` and `{text}@*`"
+            ));
         }
         Ok(Self(text.to_owned()))
     }
 
     /// Whether the pattern is for the image.
     pub(super) fn matches_any_spelling(&self, image: &ImageRef) -> bool {
-        spellings(image).iter().any(|text| glob_matches(&self.0, text))
+        spellings(image, &DOCKER_HUB).iter().any(|text| glob_matches(&self.0, text))
     }
 
-    /// Whether the pattern takes the image out of a rule.
+    /// Whether the pattern takes the image out of a rule. Docker Hub is the one host there that Kyverno writes itself: who
+    /// leaves out an image of that one leaves it out under the others, since it is the same image.
     pub(super) fn matches_every_spelling(&self, image: &ImageRef) -> bool {
-        spellings(image).iter().all(|text| glob_matches(&self.0, text))
+        spellings(image, &DOCKER_HUB[..1]).iter().all(|text| glob_matches(&self.0, text))
     }
 }
 
+/// The hosts of Docker Hub; the first is the one that Kyverno puts before what has none.
+const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
+
 /// The image as Kyverno writes it, in each spelling that a reference of it may have had: Kyverno does not put `library/`
-/// before the short names of Docker Hub, and which spelling was used is not kept.
-fn spellings(image: &ImageRef) -> Vec<String> {
+/// before the short names of Docker Hub, keeps whichever of its hosts is written, and which spelling was used is not kept.
+fn spellings(image: &ImageRef, hub: &[&str]) -> Vec<String> {
     let suffix = match (image.digest(), image.tag()) {
         (Some(digest), _) => format!("@{digest}"),
         (None, Some(tag)) => format!(":{tag}"),
         (None, None) => ":latest".to_owned(),
     };
-    let official = image.path().strip_prefix("library/").filter(|name| image.host() == "docker.io" && !name.contains('/'));
-    let short = official.map(|name| format!("docker.io/{name}{suffix}"));
-    [format!("{}{suffix}", image.name())].into_iter().chain(short).collect()
+    if image.host() != DOCKER_HUB[0] {
+        return vec![format!("{}{suffix}", image.name())];
+    }
+    let official = image.path().strip_prefix("library/").filter(|name| !name.contains('/'));
+    let paths = [image.path()].into_iter().chain(official);
+    paths.flat_map(|path| hub.iter().map(|host| format!("{host}/{path}{suffix}")).collect::<Vec<_>>()).collect()
 }
 
 #[cfg(test)]
@@ -116,10 +125,12 @@ mod tests {
             assert!(!pattern.matches_every_spelling(&image("nginx:1")));
         }
         assert!(!kyverno("docker.io/a/b:*").matches_any_spelling(&image("docker.io/library/a/b:1")));
-        assert!(
-            kyverno("docker.io/*nginx:*").matches_every_spelling(&image("nginx:1"))
-                && kyverno("r.example/a*").matches_every_spelling(&image("r.example/a:1"))
-        );
+        assert!(kyverno("docker.io/*nginx:*").matches_every_spelling(&image("nginx:1")));
+        assert!(!kyverno("index.docker.io/*nginx:*").matches_every_spelling(&image("nginx:1")));
+        assert!(kyverno("r.example/a*").matches_every_spelling(&image("r.example/a:1")));
+        for pattern in ["index.docker.io/nginx:*", "registry-1.docker.io/library/nginx:*", "index.docker.io/*"] {
+            assert!(kyverno(pattern).matches_any_spelling(&image("nginx:1")), "{pattern}");
+        }
     }
 
     #[test]

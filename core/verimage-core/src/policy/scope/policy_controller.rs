@@ -3,10 +3,13 @@
 use crate::digest::DigestAlgorithm;
 use crate::reference::{ImageRef, MAX_REFERENCE_LENGTH};
 
+const ALGORITHMS: [DigestAlgorithm; 3] = [DigestAlgorithm::Sha256, DigestAlgorithm::Sha384, DigestAlgorithm::Sha512];
 /// What the two shortest patterns stand for there.
 const SHORT: [(&str, &str); 2] = [("*", "index.docker.io/library/*"), ("*/*", "index.docker.io/*/*")];
 /// The hosts of Docker Hub; the first is the one that policy-controller writes.
 const DOCKER_HUB: [&str; 3] = ["index.docker.io", "docker.io", "registry-1.docker.io"];
+/// How many wildcards a pattern may have: each makes every comparison longer.
+const MAX_WILDCARDS: usize = 32;
 
 /// A wildcard pattern over a whole reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,9 +51,34 @@ impl PolicyControllerPattern {
         if is_broken || (!text.contains('*') && ImageRef::parse(text).is_err()) {
             return Err(format!("`{text}` fits no image reference, so it never matches: write `registry.example/team/**`"));
         }
+        if text.bytes().filter(|byte| *byte == b'*').count() > MAX_WILDCARDS {
+            return Err(format!("a pattern has at most {MAX_WILDCARDS} stars"));
+        }
+        let pattern = Self::read(text);
+        if !pattern.may_match_a_digest() {
+            let message = "matches no digest, and policy-controller looks at images by their digests, so it never matches";
+            return Err(format!("`{text}` {message}: write `{}`", without_tag(text)));
+        }
+        Ok(pattern)
+    }
+
+    fn read(text: &str) -> Self {
         let full = SHORT.iter().find(|(short, _)| *short == text).map_or(text, |(_, full)| full);
         let (prefix, rest) = full.split_at(full.find('*').unwrap_or(full.len()));
-        Ok(Self { prefix: prefix.to_owned(), rest: tokens(rest) })
+        Self { prefix: prefix.to_owned(), rest: tokens(rest) }
+    }
+
+    /// Whether some name with a digest behind it has this pattern. Read from its end, so that the digest comes first.
+    fn may_match_a_digest(&self) -> bool {
+        let mut backwards: Vec<_> = self.rest.iter().copied().rev().collect();
+        backwards.extend(self.prefix.bytes().rev().map(Token::Byte));
+        let reversed = Self { prefix: String::new(), rest: backwards };
+        ALGORITHMS.into_iter().any(|algorithm| {
+            let digits = std::iter::repeat_n(Symbol::HexDigit, algorithm.length() * 2);
+            let known: Vec<u8> = format!("@{}:", algorithm.name()).bytes().rev().collect();
+            let reached = reversed.places_behind(digits.chain(known.into_iter().map(Symbol::Known)));
+            reached.iter().filter_map(|at| reversed.rest.get(*at..)).any(may_be_name_backwards)
+        })
     }
 
     /// Whether the pattern is for the image in one of the spellings that a reference of it may have had.
@@ -74,7 +102,7 @@ impl PolicyControllerPattern {
     }
 
     fn may_match_digest_of(&self, name: &str) -> bool {
-        [DigestAlgorithm::Sha256, DigestAlgorithm::Sha384, DigestAlgorithm::Sha512].into_iter().any(|algorithm| {
+        ALGORITHMS.into_iter().any(|algorithm| {
             let known = format!("{name}@{}:", algorithm.name());
             if !known.starts_with(&self.prefix) && !self.prefix.starts_with(&known) {
                 return false;
@@ -86,8 +114,12 @@ impl PolicyControllerPattern {
         })
     }
 
-    /// Follows every way through the pattern at once: the time is bounded by the product of both lengths.
     fn rest_matches(&self, symbols: impl Iterator<Item = Symbol>) -> bool {
+        self.places_behind(symbols).contains(&self.rest.len())
+    }
+
+    /// Follows every way through the pattern at once: the time is bounded by the product of both lengths.
+    fn places_behind(&self, symbols: impl Iterator<Item = Symbol>) -> Vec<usize> {
         let mut reached = self.with_empty_runs([0].into());
         for symbol in symbols {
             let next = reached.iter().filter_map(|&at| match self.rest.get(at)? {
@@ -97,10 +129,10 @@ impl PolicyControllerPattern {
             });
             reached = self.with_empty_runs(next.collect());
             if reached.is_empty() {
-                return false;
+                break;
             }
         }
-        reached.contains(&self.rest.len())
+        reached
     }
 
     /// A run may be empty, so whoever stands before it stands behind it as well. The places are in rising order.
@@ -124,6 +156,20 @@ fn fits(byte: u8, symbol: Symbol) -> bool {
         Symbol::Known(known) => known == byte,
         Symbol::HexDigit => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
     }
+}
+
+/// Whether this, read from its end, may be a name without tag and digest.
+fn may_be_name_backwards(tokens: &[Token]) -> bool {
+    let of_path = tokens.iter().take_while(|token| !matches!(token, Token::Byte(b'/') | Token::AnyRun));
+    let is_sign = |sign: u8| move |token: &Token| *token == Token::Byte(sign);
+    !tokens.is_empty() && !of_path.into_iter().any(is_sign(b':')) && !tokens.iter().any(is_sign(b'@'))
+}
+
+/// The pattern with any digest in the place of the tag.
+fn without_tag(text: &str) -> String {
+    let path = text.rfind('/').map_or(0, |slash| slash.saturating_add(1));
+    let end = text.get(path..).and_then(|name| name.find(':')).map_or(text.len(), |colon| path.saturating_add(colon));
+    format!("{}@*", text.get(..end).unwrap_or(text))
 }
 
 /// From the left, two stars are one run that crosses `/`.
@@ -180,8 +226,9 @@ mod tests {
 
     const DIGEST: &str = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
+    /// Without the check that the pattern can match a digest: what it matches is told apart here by tags as well.
     fn pattern(text: &str) -> PolicyControllerPattern {
-        PolicyControllerPattern::parse(text).unwrap()
+        PolicyControllerPattern::read(text)
     }
 
     fn image(text: &str) -> ImageRef {
@@ -316,6 +363,42 @@ mod tests {
         }
         assert!(!pattern("b:1").matches_any_spelling(&image("docker.io/a/b:1")));
         assert!(!pattern("a/b:1").matches_any_spelling(&image("docker.io/library/a/b:1")));
+    }
+
+    /// policy-controller puts the digest in the place of the tag before it compares.
+    #[test]
+    fn patterns_that_match_no_digest_are_refused() {
+        let full = format!("r.example/a@{DIGEST}");
+        for text in [
+            "*",
+            "*/*",
+            "**",
+            "r.example/a*",
+            "r.example/**",
+            "r.example:5000/a@*",
+            "r.example/*:*",
+            "r.example/a@sha256:2c*",
+            &full,
+            "**a",
+        ] {
+            assert!(PolicyControllerPattern::parse(text).is_ok(), "{text}");
+        }
+        for (text, instead) in [
+            ("r.example/a", "`r.example/a@*`"),
+            ("r.example/a:v1", "`r.example/a@*`"),
+            ("r.example/a:v1*", "`r.example/a@*`"),
+            ("r.example/a:*", "`r.example/a@*`"),
+            ("r.example/**:v1*", "`r.example/**@*`"),
+            ("r.example/*:latest", "`r.example/*@*`"),
+            ("index.docker.io/library/nginx:1*", "`index.docker.io/library/nginx@*`"),
+            ("r.example/a@sha256:g*", "never matches"),
+            ("**z", "never matches"),
+            ("r.example/a@b@*", "never matches"),
+        ] {
+            let message = PolicyControllerPattern::parse(text).unwrap_err();
+            assert!(message.contains(instead) && message.contains("never matches"), "{text}: {message}");
+        }
+        assert!(PolicyControllerPattern::parse(&format!("r.example/{}", "a*".repeat(33))).unwrap_err().contains("at most 32"));
     }
 
     #[test]
