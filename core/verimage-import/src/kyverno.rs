@@ -231,10 +231,10 @@ fn is_for_pods(resources: &Part<'_>) -> Result<bool, PolicyError> {
     let (message, hint) =
         ("which objects are checked is decided where the check runs", "leave it out, and use the policy for those objects only");
     refuse(resources, &narrowing.map(|name| (name, message, hint)))?;
-    if let Some(operations) = resources.get_filled("operations") {
-        if !operations.items()?.iter().any(|operation| operation.value == "CREATE") {
-            return Err(operations.unsupported(message, "name `CREATE` among them, which is when pods are judged"));
-        }
+    let operations = resources.get_filled("operations");
+    let named = operations.as_ref().map_or(Ok(Vec::new()), Part::items)?;
+    if let Some(operations) = operations.filter(|_| !named.iter().any(|operation| operation.value == "CREATE")) {
+        return Err(operations.unsupported(message, "name `CREATE` among them, which is when pods are judged"));
     }
     let kinds = resources.filled_list("kinds")?;
     let kinds = kinds.iter().map(plain).collect::<Result<Vec<_>, _>>()?;

@@ -24,7 +24,7 @@ impl Settings {
     pub(super) fn read(resources: &Resources<'_>) -> Result<Self, PolicyError> {
         let mut settings = Self::default();
         let maps = resources.config_maps_named(NAME);
-        for namespace in maps.iter().filter_map(|map| map.namespace()).filter(|namespace| namespace.value != NAMESPACE) {
+        if let Some(namespace) = maps.iter().filter_map(|map| map.namespace()).find(|namespace| namespace.value != NAMESPACE) {
             let message = format!("policy-controller reads the ConfigMap `{NAME}` of the namespace `{NAMESPACE}` alone");
             return Err(namespace.unsupported(message, format!("write `namespace: {NAMESPACE}`, or remove it")));
         }
