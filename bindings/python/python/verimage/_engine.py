@@ -235,7 +235,7 @@ class Verimage:
             raise ConfigurationError("this Verimage is closed", "configuration")
         return self._engine
 
-    def _chosen(self, policy: PolicyLike | None) -> _native.PolicyArgument:
+    def _chosen(self, policy: PolicyLike | None) -> _native._PolicyArgument:
         chosen = self._policy if policy is None else policy
         if chosen is None:
             raise ConfigurationError("no policy is given, and there is none by default", "configuration")
@@ -291,7 +291,7 @@ def _shared() -> Verimage:
     return _engine
 
 
-def _native_policy(policy: PolicyLike) -> _native.PolicyArgument:
+def _native_policy(policy: PolicyLike) -> _native._PolicyArgument:
     return dict(policy) if isinstance(policy, Mapping) else policy
 
 

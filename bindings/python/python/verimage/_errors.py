@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from verimage._native import Verdict
 
-Reason = Literal["not-found", "unauthorized", "rate-limited", "too-large", "deadline-exceeded", "unavailable"]
-
 
 class VerimageError(Exception):
     """Everything that this package raises on purpose. A wrong type is a TypeError, as everywhere."""
@@ -76,7 +74,11 @@ class StoreError(Exception):
     `not-found` alone says that a thing does not exist. Any other exception counts as `unavailable`.
     """
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(
+        self,
+        reason: Literal["not-found", "unauthorized", "rate-limited", "too-large", "deadline-exceeded", "unavailable"],
+        detail: str,
+    ) -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail

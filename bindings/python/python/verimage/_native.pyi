@@ -6,15 +6,30 @@ from typing import Any, Literal, TypeAlias, final
 
 from verimage._stores import KeyResolver, SignatureStore
 
+__all__ = [
+    "VERSION",
+    "Call",
+    "Engine",
+    "Leaf",
+    "Policy",
+    "Report",
+    "Rule",
+    "Verdict",
+    "Want",
+    "codes",
+    "command_line",
+    "shut_down",
+]
+
 VERSION: str
 
 _Decision: TypeAlias = Literal["allow", "deny", "inconclusive"]
 _Mode: TypeAlias = Literal["enforce", "audit"]
 _Path: TypeAlias = str | os.PathLike[str]
 _Callback: TypeAlias = Callable[[Verdict | None, BaseException | None], object]
-PolicyArgument: TypeAlias = _Path | dict[str, Any] | Policy
+_PolicyArgument: TypeAlias = _Path | dict[str, Any] | Policy
 
-def codes() -> list[tuple[str, str, int, str, str]]: ...
+def codes() -> list[tuple[str, Literal["deny", "inconclusive", "load error"], int, str, str]]: ...
 def command_line(arguments: Sequence[str]) -> int: ...
 def shut_down() -> None: ...
 @final
@@ -46,11 +61,11 @@ class Engine:
         key_resolvers: Sequence[KeyResolver],
         trust_stores: _Path | None,
     ) -> Engine: ...
-    def load(self, policy: PolicyArgument) -> Policy: ...
+    def load(self, policy: _PolicyArgument) -> Policy: ...
     def verify(
         self,
         image: str,
-        policy: PolicyArgument,
+        policy: _PolicyArgument,
         *,
         name: str | None = None,
         platform: str | None = None,
@@ -61,7 +76,7 @@ class Engine:
         self,
         callback: _Callback,
         image: str,
-        policy: PolicyArgument,
+        policy: _PolicyArgument,
         *,
         name: str | None = None,
         platform: str | None = None,
