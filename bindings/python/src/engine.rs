@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use verimage::{Request, Verimage};
+use verimage::Verimage;
 
 use crate::arguments::{PolicyArgument, QuestionArguments};
 use crate::errors;
@@ -98,8 +98,7 @@ impl Engine {
         at: Option<&str>,
         all_evidence: bool,
     ) -> PyResult<Verdict> {
-        let request = QuestionArguments { image, name, platform, at, all_evidence }.request(py)?;
-        tasks::wait(py, self.judge(py, request, PolicyArgument::read(policy)?)?)
+        tasks::wait(py, self.judge(py, &QuestionArguments { image, name, platform, at, all_evidence }, policy)?)
     }
 
     /// Begins to judge one image; the verdict goes to `callback(verdict, None)`, an error to `callback(None, error)`.
@@ -116,8 +115,7 @@ impl Engine {
         at: Option<&str>,
         all_evidence: bool,
     ) -> PyResult<Call> {
-        let request = QuestionArguments { image, name, platform, at, all_evidence }.request(py)?;
-        tasks::start(py, callback, self.judge(py, request, PolicyArgument::read(policy)?)?)
+        tasks::start(py, callback, self.judge(py, &QuestionArguments { image, name, platform, at, all_evidence }, policy)?)
     }
 }
 
@@ -130,10 +128,11 @@ impl Engine {
     fn judge(
         &self,
         py: Python<'_>,
-        request: Request,
-        policy: PolicyArgument,
+        question: &QuestionArguments<'_>,
+        policy: &Bound<'_, PyAny>,
     ) -> PyResult<impl Future<Output = PyResult<Verdict>> + Send + 'static> {
-        let (engine, loading) = (self.here(py)?, self.loading.clone());
+        let request = tasks::contained_now(|| question.request(py))?;
+        let (engine, loading, policy) = (self.here(py)?, self.loading.clone(), PolicyArgument::read(policy)?);
         Ok(async move {
             let policy = loading.load(policy).await.map_err(raised)?;
             let judged = engine.run(&request, &policy).await;

@@ -33,6 +33,9 @@ mod _native {
     use crate::policy::Policy;
     #[pymodule_export]
     use crate::process::shut_down;
+    #[cfg(debug_assertions)]
+    #[pymodule_export]
+    use crate::tasks::_defect;
     #[pymodule_export]
     use crate::tasks::Call;
     #[pymodule_export]

@@ -5,6 +5,7 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -59,19 +60,51 @@ impl<T> Drop for PerProcess<T> {
     }
 }
 
-static RUNTIME: PerProcess<&'static Runtime> = PerProcess::new();
+/// What this process runs on. It lives as long as the process.
+#[derive(Clone, Debug)]
+pub(crate) struct Engine {
+    pub(crate) runtime: &'static Runtime,
+    deliveries: Sender<Delivery>,
+}
+
+/// Something to be done in the interpreter.
+type Delivery = Box<dyn FnOnce(Python<'_>) + Send>;
+
+static ENGINE: PerProcess<Engine> = PerProcess::new();
 /// How many threads are in the interpreter, or wait to be let in.
 static GUESTS: AtomicUsize = AtomicUsize::new(0);
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// The runtime of this process. It lives as long as the process.
-pub(crate) fn runtime(py: Python<'_>) -> PyResult<&'static Runtime> {
-    RUNTIME.get(py, || {
-        GUESTS.store(0, Ordering::SeqCst);
-        let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("verimage").enable_all().build();
-        let failed = |error| errors::configuration(py, &format!("this process cannot wait for answers: {error}"));
-        Ok(&*Box::leak(Box::new(runtime.map_err(failed)?)))
-    })
+impl Engine {
+    pub(crate) fn of_process(py: Python<'_>) -> PyResult<Self> {
+        ENGINE.get(py, || {
+            GUESTS.store(0, Ordering::SeqCst);
+            Self::start().map_err(|error| errors::configuration(py, &format!("this process cannot wait for answers: {error}")))
+        })
+    }
+
+    fn start() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("verimage").enable_all().build()?;
+        let (deliveries, arrivals) = mpsc::channel();
+        std::thread::Builder::new().name("verimage".to_owned()).spawn(move || deliver(&arrivals))?;
+        Ok(Self { runtime: Box::leak(Box::new(runtime)), deliveries })
+    }
+
+    /// Has something done in the interpreter soon, by a thread that waits for its lock in place of those that work.
+    pub(crate) fn deliver(&self, delivery: impl FnOnce(Python<'_>) + Send + 'static) {
+        // Without the thread there is nobody left to tell.
+        let _ = self.deliveries.send(Box::new(delivery));
+    }
+}
+
+/// Brings what is there together.
+fn deliver(arrivals: &Receiver<Delivery>) {
+    while let Ok(first) = arrivals.recv() {
+        let all = |py: Python<'_>| std::iter::once(first).chain(arrivals.try_iter()).for_each(|delivery| delivery(py));
+        if attached(all).is_none() {
+            return;
+        }
+    }
 }
 
 /// Does something in the interpreter, from a thread of the runtime. Nothing if the interpreter is going away.
@@ -102,7 +135,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Lets no thread of the runtime into the interpreter any more, and waits for those that are in it.
 #[pyfunction]
 pub(crate) fn shut_down(py: Python<'_>) {
-    if !RUNTIME.is_made(py) {
+    if !ENGINE.is_made(py) {
         return;
     }
     CLOSED.store(true, Ordering::SeqCst);

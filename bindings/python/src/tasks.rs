@@ -9,6 +9,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
+use crate::process::Engine;
 use crate::{errors, process};
 
 /// How often a waiting thread looks for signals, such as Ctrl-C.
@@ -16,7 +17,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Waits in the calling thread, without the interpreter's lock. A signal whose handler raises ends the work.
 pub(crate) fn wait<T: Send>(py: Python<'_>, work: impl Future<Output = PyResult<T>> + Send) -> PyResult<T> {
-    let runtime = process::runtime(py)?;
+    let runtime = Engine::of_process(py)?.runtime;
     py.detach(|| {
         runtime.block_on(async {
             tokio::select! {
@@ -68,15 +69,18 @@ impl Call {
     }
 }
 
-/// Begins work; its end calls `callback(result, None)` or `callback(None, error)` from a thread of the runtime.
+/// Begins work; its end calls `callback(result, None)` or `callback(None, error)` from a thread of ours.
 pub(crate) fn start<T>(py: Python<'_>, callback: Py<PyAny>, work: impl Future<Output = PyResult<T>> + Send + 'static) -> PyResult<Call>
 where
     T: for<'py> IntoPyObject<'py> + Send + 'static,
 {
-    let task = process::runtime(py)?.spawn(async move {
-        let outcome = contained(work).await;
-        // Waiting for the interpreter's lock must not keep other work from this thread.
-        tokio::task::block_in_place(|| process::attached(|py| deliver(py, &callback, outcome)));
+    let engine = Engine::of_process(py)?;
+    let task = engine.runtime.spawn({
+        let engine = engine.clone();
+        async move {
+            let outcome = contained(work).await;
+            engine.deliver(move |py| deliver(py, &callback, outcome));
+        }
     });
     Ok(Call { task: task.abort_handle() })
 }
@@ -89,5 +93,18 @@ fn deliver<'py, T: IntoPyObject<'py>>(py: Python<'py>, callback: &Py<PyAny>, out
     };
     if let Err(error) = told {
         error.write_unraisable(py, Some(callback.bind(py)));
+    }
+}
+
+/// Has a defect in each of the three ways to work, for the tests of this package: its builds for use do not have it.
+#[cfg(debug_assertions)]
+#[pyfunction]
+#[pyo3(signature = (callback = None, *, waiting = false))]
+#[allow(clippy::panic, reason = "the purpose")]
+pub(crate) fn _defect(py: Python<'_>, callback: Option<Py<PyAny>>, waiting: bool) -> PyResult<Option<Call>> {
+    match callback {
+        Some(callback) => start(py, callback, async { panic!("a defect") as PyResult<()> }).map(Some),
+        None if waiting => wait(py, async { panic!("a defect") }),
+        None => contained_now(|| panic!("a defect")),
     }
 }

@@ -4,6 +4,7 @@ import asyncio
 import pickle
 from datetime import datetime, timezone
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -207,3 +208,17 @@ def test_native_objects_cannot_be_made_or_changed() -> None:
         type("Mine", (verimage.Verdict,), {})
     with pytest.raises(ValueError):
         verimage.Verdict._from_json("{}")
+
+
+@pytest.mark.skipif(not hasattr(verimage._native, "_defect"), reason="this build has no defect to show")
+def test_a_defect_is_an_error_like_others(capfd: pytest.CaptureFixture[str]) -> None:
+    defect: Any = getattr(verimage._native, "_defect")
+    told: Queue[tuple[object, BaseException]] = Queue()
+    for options in ({}, {"waiting": True}):
+        with pytest.raises(verimage.InternalError, match="a defect") as raised:
+            defect(**options)
+        assert raised.value.code == "internal"
+    defect(lambda result, error: told.put((result, error)))
+    result, error = told.get(timeout=10)
+    assert result is None and isinstance(error, verimage.InternalError)
+    assert verimage.verify(SIGNED, POLICY, name=NAME).allowed
