@@ -9,5 +9,5 @@ use crate::tasks::contained_now;
 /// Runs `verimage` with these arguments, the program's name first. The result is the exit code.
 #[pyfunction]
 pub(crate) fn command_line(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<u8> {
-    py.detach(|| contained_now(|| Ok(verimage_cli::main(arguments))))
+    contained_now(py, || Ok(py.detach(|| verimage_cli::main(arguments))))
 }

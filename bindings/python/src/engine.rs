@@ -11,10 +11,10 @@ use crate::arguments::{PolicyArgument, QuestionArguments};
 use crate::errors;
 use crate::keys::PyKeyResolver;
 use crate::options::{Options, RepositoryArgument, limits};
-use crate::policy::{Loading, Policy, raised};
+use crate::policy::{Loading, Policy};
 use crate::process::PerProcess;
 use crate::store::PyStore;
-use crate::tasks::{self, Call};
+use crate::tasks::{self, Call, Trouble};
 use crate::verdict::Verdict;
 
 /// Judges images. Keeps connections and tokens between calls, for each process its own.
@@ -122,7 +122,7 @@ impl Engine {
 impl Engine {
     /// The engine of this process.
     fn here(&self, py: Python<'_>) -> PyResult<Verimage> {
-        tasks::contained_now(|| self.engine.get(py, || self.options.build()).map_err(|error| errors::library(py, &error)))
+        tasks::contained_now(py, || self.engine.get(py, || self.options.build()).map_err(|error| errors::library(py, &error)))
     }
 
     fn judge(
@@ -130,14 +130,12 @@ impl Engine {
         py: Python<'_>,
         question: &QuestionArguments<'_>,
         policy: &Bound<'_, PyAny>,
-    ) -> PyResult<impl Future<Output = PyResult<Verdict>> + Send + 'static> {
-        let request = tasks::contained_now(|| question.request(py))?;
+    ) -> PyResult<impl Future<Output = Result<Verdict, Trouble>> + Send + 'static> {
+        let request = tasks::contained_now(py, || question.request(py))?;
         let (engine, loading, policy) = (self.here(py)?, self.loading.clone(), PolicyArgument::read(policy)?);
         Ok(async move {
-            let policy = loading.load(policy).await.map_err(raised)?;
-            let judged = engine.run(&request, &policy).await;
-            let verification = judged.map_err(|error| Python::attach(|py| errors::library(py, &error)))?;
-            Ok(Verdict { verdict: verification.verdict })
+            let policy = loading.load(policy).await?;
+            Ok(Verdict { verdict: engine.run(&request, &policy).await?.verdict })
         })
     }
 }

@@ -9,7 +9,7 @@ use verimage::{FolderMaterial, PolicyError, PolicyLoader};
 
 use crate::arguments::{PolicyArgument, json_of};
 use crate::keys::PyKeyResolver;
-use crate::{errors, tasks};
+use crate::tasks;
 
 /// A policy with its keys: loaded once, used for many images, by any number of threads.
 #[pyclass(frozen, module = "verimage", name = "Policy")]
@@ -47,7 +47,7 @@ impl Policy {
         trust_stores: Option<PathBuf>,
     ) -> PyResult<Self> {
         let loading = Loading { offline, key_resolvers, trust_stores };
-        tasks::wait(py, async { Ok(Self { policy: loading.text(&text, source, base).await.map_err(raised)? }) })
+        tasks::wait(py, async { Ok(Self { policy: loading.text(&text, source, base).await? }) })
     }
 
     /// Loads a policy from a dictionary, as `from_text` does.
@@ -98,7 +98,7 @@ pub(crate) struct Loading {
 
 impl Loading {
     pub(crate) fn wait(&self, py: Python<'_>, given: PolicyArgument) -> PyResult<Policy> {
-        tasks::wait(py, async { Ok(Policy { policy: self.load(given).await.map_err(raised)? }) })
+        tasks::wait(py, async { Ok(Policy { policy: self.load(given).await? }) })
     }
 
     pub(crate) async fn load(&self, given: PolicyArgument) -> Result<verimage::Policy, PolicyError> {
@@ -127,9 +127,4 @@ impl Loading {
         let resolvers = self.key_resolvers.iter().rev();
         resolvers.fold(loader, |loader, resolver| loader.with_key_resolver(Arc::new(resolver.clone())))
     }
-}
-
-/// The exception for a policy that cannot be used.
-pub(crate) fn raised(error: PolicyError) -> PyErr {
-    Python::attach(|py| errors::policy(py, &error))
 }

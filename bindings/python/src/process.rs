@@ -62,7 +62,7 @@ impl<T> Drop for PerProcess<T> {
 
 /// What this process runs on. It lives as long as the process.
 #[derive(Clone, Debug)]
-pub(crate) struct Engine {
+pub(crate) struct Workers {
     pub(crate) runtime: &'static Runtime,
     deliveries: Sender<Delivery>,
 }
@@ -70,14 +70,14 @@ pub(crate) struct Engine {
 /// Something to be done in the interpreter.
 type Delivery = Box<dyn FnOnce(Python<'_>) + Send>;
 
-static ENGINE: PerProcess<Engine> = PerProcess::new();
+static WORKERS: PerProcess<Workers> = PerProcess::new();
 /// How many threads are in the interpreter, or wait to be let in.
 static GUESTS: AtomicUsize = AtomicUsize::new(0);
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-impl Engine {
+impl Workers {
     pub(crate) fn of_process(py: Python<'_>) -> PyResult<Self> {
-        ENGINE.get(py, || {
+        WORKERS.get(py, || {
             GUESTS.store(0, Ordering::SeqCst);
             Self::start().map_err(|error| errors::configuration(py, &format!("this process cannot wait for answers: {error}")))
         })
@@ -135,7 +135,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Lets no thread of the runtime into the interpreter any more, and waits for those that are in it.
 #[pyfunction]
 pub(crate) fn shut_down(py: Python<'_>) {
-    if !ENGINE.is_made(py) {
+    if !WORKERS.is_made(py) {
         return;
     }
     CLOSED.store(true, Ordering::SeqCst);
