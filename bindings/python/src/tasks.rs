@@ -61,7 +61,8 @@ pub(crate) fn wait<T: Send>(py: Python<'_>, work: impl Future<Output = Result<T,
 async fn interrupted() -> PyErr {
     loop {
         tokio::time::sleep(BETWEEN_LOOKS).await;
-        if let Err(interrupt) = Python::attach(|py| py.check_signals()) {
+        // Nothing is left to interrupt where the interpreter ends.
+        if let Some(Err(interrupt)) = Python::try_attach(|py| py.check_signals()) {
             return interrupt;
         }
     }

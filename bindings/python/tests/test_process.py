@@ -109,6 +109,24 @@ def test_the_interpreter_ends_while_work_is_under_way() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_interpreter_ends_while_a_daemon_waits() -> None:
+    with registry() as server:
+        server.open.clear()
+        done = script(
+            """
+            import sys, threading, time
+            import verimage
+            from support import by_key
+
+            engine = verimage.Verimage(by_key())
+            threading.Thread(target=engine.verify, args=(sys.argv[1],), daemon=True).start()
+            time.sleep(0.3)
+            """,
+            f"{server.host}/demo/app:v1",
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_ctrl_c_ends_a_call() -> None:
     with registry() as server:
         server.open.clear()
