@@ -27,3 +27,9 @@ show 3 verimage verify "$image:1.7" --notary-root root.pub --notary-server http:
 
 echo "# While a project moves to cosign: either signature will do. Both are over the same digest, or nothing runs."
 show 0 verimage policy check policy.yaml
+
+echo "# The cluster's Connaisseur: its configuration is a policy as it is; as printed, its first rule refers to nothing."
+show 0 verimage verify "$image:1.7" --policy connaisseur.yaml $at
+show 1 verimage verify "$image:1.8-rc1" --policy connaisseur.yaml $at
+show 0 verimage policy explain docker.io/library/alpine:3.20 --policy connaisseur.yaml
+show 2 verimage policy check connaisseur-as-printed.yaml

@@ -35,6 +35,10 @@ show 1 verimage verify "$image:unsigned" --policy trustpolicy.json --trust-store
 show 0 verimage verify "$image:notation" --notation-ca authority.pem
 show 1 verimage verify "$image:notation" --notation-ca authority.pem --trusted-identity "x509.subject: C=DE, ST=BE, O=Demo"
 
+echo "# What a cluster with Kyverno has: a policy for each kind, the certificates in it."
+show 0 verimage verify "$image:notation" "$image:signed" --policy kyverno.yaml
+show 1 verimage verify "$image:unsigned" --policy kyverno.yaml
+
 echo "# Either kind of signature."
 show 0 verimage verify "$image:notation" --policy either.yaml
 show 0 verimage verify "$image:with-certificate" --policy either.yaml

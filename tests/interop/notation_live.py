@@ -166,15 +166,24 @@ def ask_all(name, bench, policies, executable, directory, verimage):
     for policy, how in policies.items():
         judge = Notation(executable, directory / name / policy)
         judge.trust(*how)
-        words = ["--policy", judge.trust_policy, "--trust-store", judge.trust_stores]
+        policies = [judge.trust_policy, verimage.converted(judge.trust_policy)]
+        ways = [["--policy", policy, "--trust-store", judge.trust_stores] for policy in policies]
         for repository, image in bench.images.items():
             reference = f"{bench.registry.address}/demo/{repository}@{image.digest}"
             ask = {
                 "notation": lambda judge=judge, reference=reference: ask_notation(judge, reference),
-                "verimage": lambda words=words, reference=reference, digest=image.digest: verimage.ask(reference, words, {}, digest),
+                "verimage": lambda ways=ways, reference=reference, digest=image.digest: ask_verimage(
+                    verimage, reference, ways, digest
+                ),
             }
             questions.append(Question(f"{name}/{repository}/{policy}", ask))
     return questions
+
+
+def ask_verimage(verimage, reference, ways, digest):
+    """Whether verimage lets the image pass: by the trust policy, and by the native form of it."""
+    first, second = [verimage.ask(reference, words, {}, digest) for words in ways]
+    return first if first == second else Answer(first.accepted, first.status, f"by the native form of the policy: {second}")
 
 
 def ask_notation(judge, reference):

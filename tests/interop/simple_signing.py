@@ -86,6 +86,9 @@ class Suite:
         question.start_counting()
         status, digest, said = question.ask_verimage()
         trouble = question.trouble(status, digest, said)
+        again = question.ask_converted()
+        if again and again != (status, digest, said):
+            trouble = trouble or f"by the native form of the policy verimage gives {again}"
         asked = Question(name, {"skopeo": None, "verimage": None})
         asked.answers = {"skopeo": Answer(theirs == 0, theirs), "verimage": Answer(status == 0, status, trouble)}
         self.questions.append(asked)
@@ -121,14 +124,23 @@ class Asked:
 
     def ask_verimage(self):
         """Status, digest and code; by the policy, or by the short form with a key and a place."""
-        words = ["--policy", self.policy, "--registries-d", self.place.registries]
+        words = ["--policy", self.policy]
         if self.short:
             words = ["--gpg-key", self.place.suite.key_file(self.short), "--lookaside", self.place.base]
+        return self.verdict(words)
+
+    def verdict(self, words):
+        """The verdict by a policy, with what it takes to ask for the image."""
+        words = [*words] if self.short else [*words, "--registries-d", self.place.registries]
         if self.platform:
             words += ["--platform", f"linux/{self.platform}"]
         maps = self.place.environment.get("maps")
         words += ["--registries-conf", maps] if maps else []
         return self.place.suite.verimage.verdict(f"docker://{self.reference}", words)
+
+    def ask_converted(self):
+        """The verdict by the native form of the policy; nothing for the short form."""
+        return None if self.short else self.verdict(["--policy", self.place.suite.verimage.converted(self.policy)])
 
     def start_counting(self):
         """What was asked for until now does not count."""
@@ -364,9 +376,9 @@ def ask_changing(suite):
         message = suite.skopeo.standalone(ONE.content, f"{registry.address}/demo/changing:v1", suite.gpg.keys["ed25519"])
         keep_aside(aside, "changing", [{"content": base64.b64encode(message).decode()}])
         asked = Asked(place, "demo/changing", suite.policy("ed25519"), ONE)
-        ask_skopeo, ask_verimage = asked.ask_skopeo, asked.ask_verimage
+        ask_skopeo, verdict = asked.ask_skopeo, asked.verdict
         asked.ask_skopeo = lambda: registry.begin() or ask_skopeo()
-        asked.ask_verimage = lambda: registry.begin() or ask_verimage()
+        asked.verdict = lambda words: registry.begin() or verdict(words)
         suite.count("changing/first-answer-counts", asked)
 
 

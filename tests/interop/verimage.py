@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comparison import Answer
-from signing import run
+from signing import run, run_or_fail
 
 # What it ends with: allowed, denied, inconclusive.
 STATUSES = (0, 1, 3)
@@ -21,6 +21,12 @@ class Verimage:
     def knows(self, option):
         """Whether it has an option for verifying."""
         return option.encode() in run([self.executable, "verify", "--help"], self.directory).stdout
+
+    def converted(self, policy):
+        """The native form of a policy, in a file beside it."""
+        native = Path(f"{policy}.native.yaml")
+        native.write_bytes(run_or_fail([self.executable, "policy", "convert", policy], self.directory))
+        return native
 
     def verdict(self, reference, words, environment=None):
         """Exit status, digest and code of a verdict; or its words of complaint."""

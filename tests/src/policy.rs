@@ -14,28 +14,15 @@ pub(crate) fn parse(case: &Case) -> Result<Answer, String> {
     let text = String::from_utf8_lossy(&read(&file)?).into_owned();
     let format = Document::parse_stream(&text).ok().and_then(|document| PolicyFormat::detect(document.value()));
     let asked = case.params.get("policy_kind").and_then(Value::as_str).unwrap_or("native");
-    let known = match format {
-        Some(format) => {
-            use PolicyFormat::{ClusterImagePolicy, Containers, Kyverno, KyvernoImageValidating, Native, Notation};
-            matches!(format, Native | Notation | Kyverno | KyvernoImageValidating | Containers | ClusterImagePolicy)
-        }
-        None => {
-            matches!(asked, "native" | "verimage" | "ClusterPolicy" | "Policy")
-                || asked.contains("trustpolicy")
-                || asked.contains("policy.json")
-        }
-    };
-    if !known {
+    if format.is_none() && matches!(asked, "Executor" | "NamespacedExecutor") {
         return Ok(Answer::unsupported(format!("policies of the kind {asked}")));
     }
     Ok(match format {
         // Its trust stores and keys are elsewhere.
         Some(PolicyFormat::Notation | PolicyFormat::Containers) => answer(PolicyLoader::new().convert(&text)),
+        None | Some(PolicyFormat::Native) => answer(PolicyLoader::new().load(&file)),
         // So are keys in services.
-        Some(PolicyFormat::Kyverno | PolicyFormat::ClusterImagePolicy) => {
-            answer(PolicyLoader::new().with_key_resolver(Arc::new(SomeKey)).load(&file))
-        }
-        _ => answer(PolicyLoader::new().load(&file)),
+        Some(_) => answer(PolicyLoader::new().with_key_resolver(Arc::new(SomeKey)).load(&file)),
     })
 }
 

@@ -62,27 +62,77 @@ const CASES: &[Case] = &[
     ("p256", IMAGE, "mutateDigest: false", &[("p256", "")], "deny", Some("policy-rejects")),
 ];
 
+/// The verdict of a policy, which is that of its native form.
+#[track_caller]
+fn judge_both(layout: &str, name: &str, text: &str) -> Verdict {
+    let native = PolicyLoader::new().convert(text).unwrap();
+    let (foreign, native) = (judge(layout, name, &load(text)), judge(layout, name, &load(&native)));
+    let told = |verdict: &Verdict| {
+        let Verdict { decision, admitted, code, digest, warnings, message, rule, .. } = verdict.clone();
+        (decision, admitted, code, digest, warnings, message, rule)
+    };
+    assert_eq!(told(&foreign), told(&native), "{layout} {text}");
+    foreign
+}
+
 #[test]
 fn a_policy_and_its_native_form_give_the_same_verdicts() {
     for (layout, name, entry, keys, decision, code) in CASES {
-        let text = policy(entry, keys);
-        let native = PolicyLoader::new().convert(&text).unwrap();
-        let (foreign, native) = (judge(layout, name, &load(&text)), judge(layout, name, &load(&native)));
-        let told = |verdict: &Verdict| {
-            (
-                verdict.decision,
-                verdict.admitted,
-                verdict.code.clone(),
-                verdict.digest.clone(),
-                verdict.warnings.clone(),
-                verdict.message.clone(),
-            )
-        };
-        assert_eq!(told(&foreign), told(&native), "{layout} {entry}");
+        let foreign = judge_both(layout, name, &policy(entry, keys));
         let found = serde_json::to_value(foreign.decision).unwrap();
         assert_eq!((found.as_str(), foreign.code.as_deref()), (Some(*decision), *code), "{layout} {entry} {keys:?}: {}", foreign.message);
         assert_eq!(foreign.admitted, *decision == "allow" || entry.contains("Audit"), "{layout} {entry}");
         assert_eq!(foreign.warnings.iter().any(|word| word == "unmatched-allowed"), name.starts_with("evil") || entry.contains("skip"));
+    }
+}
+
+/// An `ImageValidatingPolicy` whose attestors are keys of the fixtures, called `a`, `b` and so on; `comparison` is with their
+/// number.
+fn validating(keys: &[&str], comparison: &str, glob: &str, actions: &str, more: &str) -> String {
+    let names = ["a", "b", "c"];
+    let attestor = |(name, key): (&&str, &&str)| {
+        let pem = serde_json::to_string(&std::fs::read_to_string(fixtures().join(format!("keys/{key}.pub"))).unwrap()).unwrap();
+        let log = "ctlog: { url: \"https://rekor.sigstore.dev\", insecureIgnoreTlog: true }";
+        format!("  - name: {name}\n    cosign: {{ key: {{ data: {pem} }}, {log}{more} }}\n")
+    };
+    let attestors: String = names.iter().zip(keys).map(attestor).collect();
+    let all: Vec<String> = names.iter().take(keys.len()).map(|name| format!("attestors.{name}")).collect();
+    format!(
+        "apiVersion: policies.kyverno.io/v1alpha1\nkind: ImageValidatingPolicy\nmetadata: {{ name: demo }}\nspec:\n  validationActions: [{actions}]\n  matchConstraints: {{ resourceRules: [{{ apiGroups: [\"\"], apiVersions: [v1], operations: [CREATE], resources: [pods] }}] }}\n  matchImageReferences: [{{ glob: \"{glob}\" }}]\n  attestors:\n{attestors}  validations:\n  - expression: \"images.containers.map(i, verifyImageSignatures(i, [{}])).all(e, e {comparison})\"\n",
+        all.join(", ")
+    )
+}
+
+#[test]
+fn an_image_validating_policy_and_its_native_form_give_the_same_verdicts() {
+    let (all, deny) = ("registry.example/*", "Deny");
+    let stage = ", annotations: { stage: test }";
+    for (layout, keys, comparison, glob, actions, more, decision, code) in [
+        ("p256", &["p256"][..], "> 0", all, deny, "", "allow", None),
+        ("p256", &["other"], "> 0", all, deny, "", "deny", Some("signature-invalid")),
+        ("ed25519", &["ed25519"], "> 0", all, deny, "", "allow", None),
+        ("unsigned", &["p256"], "> 0", all, deny, "", "deny", Some("signature-not-found")),
+        ("two-signers", &["p256", "other"], "== 2", all, deny, "", "allow", None),
+        ("p256", &["p256", "other"], "== 2", all, deny, "", "deny", Some("signature-invalid")),
+        ("p256", &["p256", "other"], "> 0", all, deny, "", "allow", None),
+        ("two-signers", &["p256", "p384", "other"], ">= 2", all, deny, "", "allow", None),
+        ("p256", &["p256", "p384", "other"], ">= 2", all, deny, "", "deny", Some("threshold-not-met")),
+        ("bundle-p256", &["p256"], "> 0", all, deny, "", "allow", None),
+        ("p256", &["p256"], "> 0", all, deny, stage, "deny", Some("annotation-mismatch")),
+        ("attack-other-digest", &["p256"], "> 0", all, deny, "", "deny", Some("subject-mismatch")),
+        ("unsigned", &["p256"], "> 0", all, "Audit", "", "deny", Some("signature-not-found")),
+        ("unsigned", &["p256"], "> 0", "registry.example/other*", deny, "", "allow", None),
+        ("unsigned", &["p256"], "> 0", "*app:v1", deny, "", "deny", Some("signature-not-found")),
+    ] {
+        let verdict = judge_both(layout, IMAGE, &validating(keys, comparison, glob, actions, more));
+        let found = serde_json::to_value(verdict.decision).unwrap();
+        assert_eq!(
+            (found.as_str(), verdict.code.as_deref()),
+            (Some(decision), code),
+            "{layout} {keys:?} {comparison}: {}",
+            verdict.message
+        );
+        assert_eq!(verdict.admitted, decision == "allow" || actions == "Audit", "{layout} {actions}");
     }
 }
 

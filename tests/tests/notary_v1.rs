@@ -214,6 +214,39 @@ fn four_files_and_one_for_each_delegation_that_is_needed() {
     }
 }
 
+/// Where docker would find a tag in `targets`, Connaisseur does not once anything was released.
+#[test]
+fn where_a_tag_is_searched_is_said_by_the_leaf() {
+    let case = case("team-targets-only");
+    let root = fixtures().join("pins/team.pub");
+    let load = |members: Value| {
+        let mut leaf = json!({"server": "https://notary.example", "root": "root"});
+        leaf.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy",
+            "trust": {"root": {"tufRoot": {"file": root}}, "key": {"publicKey": {"file": root}}},
+            "rules": [{"name": "demo", "images": ["**/**"], "require": {"notaryV1": leaf}},
+                {"name": "key", "images": ["other.example/a"], "require": {"cosign": {"key": "key", "transparency": "none"}}}]});
+        PolicyLoader::new().load_text(&policy.to_string(), "policy", &FolderMaterial::new(None))
+    };
+    for (search, decision) in [("docker", Decision::Allow), ("released", Decision::Deny)] {
+        let policy = load(json!({"search": search})).unwrap();
+        let server = Server::with(&case, case.collection.as_deref());
+        let verdict = run(engine(server, None).run(&request(&case), &policy)).unwrap().verdict;
+        assert_eq!(verdict.decision, decision, "{search}: {}", verdict.message);
+    }
+    for (members, field) in [
+        (json!({"search": "released", "delegations": ["alice"]}), "/search"),
+        (json!({"search": "other"}), "/search"),
+        (json!({"delegationKeys": {"alice": "key"}}), "/delegationKeys/alice"),
+        (json!({"delegations": ["alice"], "delegationKeys": {"bob": "key"}}), "/delegationKeys/bob"),
+        (json!({"delegations": ["alice"], "delegationKeys": {"alice": "root"}}), "/delegationKeys/alice"),
+        (json!({"delegations": ["alice", "bob"], "threshold": 1, "delegationKeys": {"alice": "key"}}), "/delegationKeys"),
+    ] {
+        let error = load(members.clone()).unwrap_err();
+        assert_eq!(error.pointer, format!("/rules/0/require/notaryV1{field}"), "{members}: {error}");
+    }
+}
+
 /// A Notary server of the loopback interface over http, that holds one collection and counts.
 struct Loopback {
     address: std::net::SocketAddr,

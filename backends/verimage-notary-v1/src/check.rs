@@ -6,9 +6,10 @@ use verimage_core::{
     Answer, Check, Code, Context, Evidence, Failure, ImageRef, Learned, Place, SignatureReport, Step, StoreErrorKind, Subject, Verifier,
     Want, What,
 };
-use verimage_crypto::CryptoSet;
+use verimage_crypto::{CryptoSet, Fingerprint};
 use verimage_tuf::{
-    Expectation, Gun, Known, Outcome, Pins, Request, RoleName, Step as TufStep, TargetRule, TrustState, Verification, Wanted,
+    DelegationName, Evidence as Found, Expectation, Gun, Known, Outcome, Pins, Request, RoleName, Step as TufStep, TargetRule, TrustState,
+    Verification, Wanted,
 };
 
 use crate::discover;
@@ -27,7 +28,27 @@ pub(crate) struct Demand {
     pub(crate) gun: Option<Gun>,
     pub(crate) pins: Pins,
     pub(crate) rule: TargetRule,
+    /// Delegations, and the key with which each must be signed.
+    pub(crate) signers: Vec<(DelegationName, Fingerprint)>,
     pub(crate) crypto: CryptoSet,
+}
+
+impl Demand {
+    /// Whether the pinned key of each delegation is among those that signed it. That `targets` lists it says nothing.
+    fn check_signers(&self, found: &Found) -> Result<(), Failure> {
+        let is_signed = |(name, key): &&(DelegationName, Fingerprint)| {
+            let role = RoleName::Delegation(name.clone());
+            let signers = found.roles.iter().filter(|verified| verified.role == role).flat_map(|verified| &verified.signers);
+            signers.into_iter().any(|signer| signer.fingerprint() == *key)
+        };
+        match self.signers.iter().find(|signer| !is_signed(signer)) {
+            None => Ok(()),
+            Some((name, key)) => {
+                let detail = format!("{name} is not signed with the key {key} that the policy demands of it");
+                Err(Failure::new(Code::DelegationMissing, detail))
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -167,7 +188,7 @@ impl NotaryV1Check {
         self.learned = state.map(learned).map(|learned| if self.is_first_use { learned.as_first_contact() } else { learned });
         match &outcome.result {
             Ok(found) => {
-                let mut evidence = evidence(found, outcome);
+                let mut evidence = self.demand.check_signers(found).and_then(|()| evidence(found, outcome));
                 if let Ok(evidence) = &mut evidence
                     && !self.is_kept
                 {

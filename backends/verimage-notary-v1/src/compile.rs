@@ -7,11 +7,11 @@ use serde_json::Value;
 use verimage_core::policy::{Anchor, Backend, CertificateKind, LeafContext, PolicyError, read_config};
 use verimage_core::{Code, Verifier};
 use verimage_crypto::x509::Certificate;
-use verimage_crypto::{CryptoSet, PublicKey};
+use verimage_crypto::{CryptoSet, Fingerprint, PublicKey};
 use verimage_tuf::{DelegationName, Gun, Need, Pins, TargetRule};
 
 use crate::check::{Demand, NotaryV1Verifier};
-use crate::config::{CertificateDates, NotaryV1Config, RootBinding};
+use crate::config::{CertificateDates, NotaryV1Config, RootBinding, Search};
 
 const CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
@@ -37,6 +37,7 @@ impl Backend for NotaryV1Backend {
             gun,
             pins: pins(&config, context)?,
             rule: rule(&config, context)?,
+            signers: signers(&config, context)?,
             crypto: self.crypto,
         };
         Ok(Arc::new(NotaryV1Verifier::new(demand)))
@@ -118,10 +119,35 @@ fn rule(config: &NotaryV1Config, context: &LeafContext<'_>) -> Result<TargetRule
         DelegationName::from_short(text).map_err(|error| context.invalid(&format!("/delegations/{index}"), error.to_string()))
     };
     let names = config.delegations.iter().enumerate().map(name).collect::<Result<Vec<_>, _>>()?;
+    if config.search.is_some() && !names.is_empty() {
+        return Err(context.invalid("/search", "this has no effect beside `delegations`, which says where the tag must be"));
+    }
     match config.threshold {
-        None if names.is_empty() => Ok(TargetRule::docker()),
+        None if names.is_empty() => match config.search.unwrap_or_default() {
+            Search::Docker => Ok(TargetRule::docker()),
+            Search::Released => Ok(TargetRule::released()),
+        },
         Some(_) if names.is_empty() => Err(context.invalid("/threshold", "this has no effect without `delegations`")),
         None => TargetRule::all_of(names).map_err(|error| context.invalid("/delegations", error.to_string())),
         Some(needed) => TargetRule::at_least(needed, names).map_err(|error| context.invalid("/threshold", error.to_string())),
     }
+}
+
+/// The keys with which delegations must be signed.
+fn signers(config: &NotaryV1Config, context: &LeafContext<'_>) -> Result<Vec<(DelegationName, Fingerprint)>, PolicyError> {
+    if !config.delegation_keys.is_empty() && config.threshold.is_some() {
+        let message = "this goes with all of `delegations` only: beside `threshold` one that is not signed with its key could still count";
+        return Err(context.invalid("/delegationKeys", message).with_hint("leave `threshold` out"));
+    }
+    let signer = |(delegation, key): (&String, &String)| {
+        let field = format!("/delegationKeys/{}", delegation.replace('~', "~0").replace('/', "~1"));
+        if !config.delegations.contains(delegation) {
+            return Err(context.invalid(&field, format!("`{delegation}` is none of `delegations`")));
+        }
+        let name = DelegationName::from_short(delegation).map_err(|error| context.invalid(&field, error.to_string()))?;
+        let pem = &context.key(key, &field)?.pem;
+        let key = PublicKey::from_pem(pem).map_err(|error| context.invalid(&field, format!("the key `{key}`: {error}")))?;
+        Ok((name, key.fingerprint()))
+    };
+    config.delegation_keys.iter().map(signer).collect()
 }

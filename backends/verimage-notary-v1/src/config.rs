@@ -1,5 +1,7 @@
 //! The leaf `notaryV1` of a policy, as it is written.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,19 +29,35 @@ pub struct NotaryV1Config {
     /// Trust whatever root comes first, and then only what follows from it. Needs a place where it is kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub insecure_trust_on_first_use: bool,
-    /// Delegations that must have signed the tag, `targets/alice` or `alice`; by default what `docker trust` looks at:
-    /// `targets/releases`, then `targets`.
+    /// Delegations that must have signed the tag, `targets/alice` or `alice`; by default `search` says where it is looked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub delegations: Vec<String>,
     /// How many of the delegations are enough, told apart by their keys; by default all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<usize>,
+    /// For delegations, as `delegations` has them, the key with which each must be signed, as named under `trust`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub delegation_keys: BTreeMap<String, String>,
+    /// Where a tag is looked for without `delegations`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
     /// Whether the dates of the certificate around a pinned root key count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_dates: Option<CertificateDates>,
     /// What binds a pinned root key to the collection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root_binding: Option<RootBinding>,
+}
+
+/// Where a tag is looked for without `delegations`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Search {
+    /// Where `docker trust` looks: in `targets/releases`, then in `targets`.
+    #[default]
+    Docker,
+    /// Where Connaisseur looks: in `targets/releases` alone if anything is delegated, else in `targets`.
+    Released,
 }
 
 /// Whether the dates of the certificate around a pinned root key count.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use verimage_core::policy::Backend;
 use verimage_crypto::CryptoSet;
 
-pub use config::{CertificateDates, NotaryV1Config, RootBinding};
+pub use config::{CertificateDates, NotaryV1Config, RootBinding, Search};
 
 /// The backend for policies: the leaf `notaryV1`, judged with this crypto set.
 pub fn backend(crypto: CryptoSet) -> Arc<dyn Backend> {

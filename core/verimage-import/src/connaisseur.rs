@@ -51,12 +51,17 @@ pub(crate) fn import(objects: &Objects<'_>) -> Result<Imported, PolicyError> {
 /// A member in either spelling; one without content counts as not given.
 fn member<'a>(part: &Part<'a>, name: &str) -> Result<Option<Part<'a>>, PolicyError> {
     let given = |name: &str| part.get(name).filter(|part| part.value.as_str() != Some(""));
-    let old: String =
-        name.chars().flat_map(|sign| sign.is_ascii_uppercase().then_some('_').into_iter().chain([sign.to_ascii_lowercase()])).collect();
+    let old = old_spelling(name);
     match (given(name), given(&old).filter(|_| old != name)) {
         (Some(_), Some(twice)) => Err(twice.invalid(format!("`{name}` is given in two spellings"))),
         (one, other) => Ok(one.or(other)),
     }
+}
+
+/// `trust_root` for `trustRoot`.
+fn old_spelling(name: &str) -> String {
+    let letters = name.chars().flat_map(|sign| [sign.is_ascii_uppercase().then_some('_'), Some(sign.to_ascii_lowercase())]);
+    letters.flatten().collect()
 }
 
 fn need<'a>(part: &Part<'a>, name: &str) -> Result<Part<'a>, PolicyError> {
@@ -69,19 +74,9 @@ fn flag(part: &Part<'_>, name: &str, default: bool) -> Result<bool, PolicyError>
 
 /// Nothing, if this is a map with no other members than these, in either spelling.
 fn check_members(part: &Part<'_>, known: &[&str]) -> Result<(), PolicyError> {
-    for (name, found) in part.entries()? {
-        let mut words = name.split('_');
-        let mut current = words.next().unwrap_or_default().to_owned();
-        for word in words {
-            let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
-            current.push_str(&first.to_ascii_uppercase());
-            current.push_str(rest);
-        }
-        if !known.contains(&current.as_str()) {
-            return Err(found.unknown(known));
-        }
-    }
-    Ok(())
+    let is_known = |name: &str| known.iter().any(|known| *known == name || old_spelling(known) == name);
+    let unknown = part.entries()?.into_iter().find(|(name, _)| !is_known(name));
+    unknown.map_or(Ok(()), |(_, member)| Err(member.unknown(known)))
 }
 
 /// The rules while they are written.
@@ -146,10 +141,9 @@ fn approve(pattern: &Part<'_>, validator: &Validator<'_>) -> Result<Value, Polic
             "`{}` allows whatever matches unseen, and Connaisseur matches anywhere: `evil.example/{text}` fits `{text}` too",
             validator.name
         );
-        let hint = format!(
-            "if that is meant, write `*{}*`; if not, a native rule for the registry alone: `registry.example/**`",
-            text.trim_matches('*')
-        );
+        let host = text.split_once('/').map(|(host, _)| host).filter(|host| !host.contains(['*', '?']));
+        let (everywhere, host) = (text.trim_matches('*'), host.unwrap_or("registry.example"));
+        let hint = format!("if that is meant, write `*{everywhere}*`; if not, a native policy has `{host}/**` for the registry alone");
         return Err(pattern.unsupported(message, hint));
     }
     Ok(json!({"allow": {"reason": format!("the validator `{}` approves whatever matches", validator.name)}}))

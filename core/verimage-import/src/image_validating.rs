@@ -19,6 +19,7 @@ use crate::part::{Part, refuse};
 use attestor::About;
 use expression::Demand;
 
+const VERSIONS: [&str; 3] = ["policies.kyverno.io/v1", "policies.kyverno.io/v1beta1", "policies.kyverno.io/v1alpha1"];
 const SPEC: &[&str] = &[
     "attestations",
     "attestors",
@@ -54,6 +55,11 @@ pub(crate) fn import(objects: &Objects<'_>) -> Result<Imported, PolicyError> {
 
 fn read_policy(policy: &Part<'_>, native: &mut Native) -> Result<(), PolicyError> {
     policy.check_members(&["apiVersion", "kind", "metadata", "spec", "status"])?;
+    let version = policy.need("apiVersion")?;
+    if !VERSIONS.contains(&version.text()?) {
+        let message = "this version of Kyverno's policies is not known";
+        return Err(version.unsupported(message, format!("write it as one of {}", VERSIONS.join(", "))));
+    }
     let kind = policy.need("kind")?;
     if !matches!(kind.text()?, "ImageValidatingPolicy" | "NamespacedImageValidatingPolicy") {
         return Err(kind.unsupported("this kind of policy is not about signatures", "keep it in a file of its own"));
@@ -104,7 +110,9 @@ fn check_spec(spec: &Part<'_>) -> Result<(), PolicyError> {
     if let Some(mode) = evaluation.get("mode").filter(|mode| mode.value != "Kubernetes") {
         return Err(mode.unsupported("only objects of Kubernetes have images here", "leave it out"));
     }
-    match evaluation.get("admission").and_then(|admission| admission.get("enabled")) {
+    let Some(admission) = evaluation.get("admission") else { return Ok(()) };
+    admission.check_members(&["enabled"])?;
+    match admission.get("enabled") {
         Some(enabled) if !enabled.flag()? => {
             Err(enabled.unsupported("`enabled: false` never checks what is admitted", "leave it out; `Audit` only reports"))
         }

@@ -13,6 +13,7 @@ mod kyverno;
 mod native;
 mod objects;
 mod part;
+mod portieris;
 
 use serde_json::Value;
 use verimage_core::PolicyError;
@@ -23,8 +24,8 @@ pub use document::{Document, MAX_POLICY_BYTES};
 pub use imported::Imported;
 use objects::Objects;
 
-/// Writes the policies of a cluster in native form: those of Kyverno and of policy-controller. They may be several, as documents of one file or as a `List`,
-/// with the Secrets and ConfigMaps that they name.
+/// Writes the policies of a cluster in native form: those of Kyverno, policy-controller, Connaisseur and Portieris. They may be
+/// several, as documents of one file or as a `List`, with the Secrets and ConfigMaps that they name.
 ///
 /// # Errors
 /// `policy-invalid` for what the tool itself refuses; `policy-unsupported-field` for what has no native form, and for what the
@@ -36,15 +37,8 @@ pub fn import_objects(document: &Value) -> Result<Imported, PolicyError> {
         Some(PolicyFormat::ClusterImagePolicy) => cluster_image_policy::import(&objects),
         Some(PolicyFormat::Connaisseur) => connaisseur::import(&objects),
         Some(PolicyFormat::KyvernoImageValidating) => image_validating::import(&objects),
-        Some(other) => {
-            let message = format!("this is a {other}, which this version of verimage cannot load");
-            Err(unsupported(&objects, "", &message, "write it as a native policy; `verimage policy init` begins one"))
-        }
+        Some(PolicyFormat::Portieris) => portieris::import(&objects),
+        Some(other) => Err(PolicyError::invalid("", format!("a {other} is no object of a cluster"))),
         None => Err(PolicyError::invalid("", "this is no policy of a known format")),
     }
-}
-
-fn unsupported(objects: &Objects<'_>, below: &str, message: &str, hint: &str) -> PolicyError {
-    let first = objects.policies.first().map_or("", |policy| policy.pointer.as_str());
-    PolicyError::new(verimage_core::Code::PolicyUnsupportedField, format!("{first}{below}"), message).with_hint(hint)
 }

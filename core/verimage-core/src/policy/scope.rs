@@ -204,6 +204,8 @@ impl Scope {
     pub fn is_open(&self) -> bool {
         match &self.form {
             Form::Containers(name) => name.is_open(),
+            // Anything may stand before it.
+            Form::Connaisseur(_) => true,
             _ => self.text.contains(['*', '?']),
         }
     }

@@ -127,10 +127,14 @@ impl<'a> Instance<'a> {
         if !self.in_log {
             return Ok("none".into());
         }
-        let url = self.log.as_ref().map(Part::text).transpose()?.map(|url| url.trim_end_matches('/'));
-        let host = url.map(|url| url.strip_prefix("https://").unwrap_or(url));
+        let host = self.log.as_ref().map(Part::text).transpose()?;
+        let host = host.map(|url| url.strip_prefix("https://").unwrap_or(url).trim_end_matches('/'));
         match (&self.log_key, &self.log) {
-            (Some(key), _) => Ok(json!({"root": keys::log_root(key, key.text()?, url.unwrap_or(PUBLIC_LOG), native)?})),
+            (Some(key), _) => {
+                let host = host.unwrap_or(PUBLIC_LOG);
+                let url = if host.contains("://") { host.to_owned() } else { format!("https://{host}") };
+                Ok(json!({"root": keys::log_root(key, key.text()?, &url, native)?}))
+            }
             (None, Some(log)) if host != Some(PUBLIC_LOG) => {
                 let message = "the key of this log is not known, and the log is not asked for it";
                 Err(log.unsupported(message, "give it as `rekorPubkey`; or `verifyInTransparencyLog: false`, if no log is needed"))

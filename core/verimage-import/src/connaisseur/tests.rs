@@ -160,7 +160,7 @@ fn static_validators_allow_or_deny() {
         assert_eq!(refused(&fixed(true, pattern)), (Code::PolicyUnsupportedField, "/application/policy/0/pattern".to_owned()), "{pattern}");
     }
     let hint = import(&fixed(true, "r.example/a:*")).unwrap_err().hint.unwrap();
-    assert!(hint.contains("`*r.example/a:*`"), "{hint}");
+    assert!(hint.contains("`*r.example/a:*`") && hint.contains("`r.example/**`"), "{hint}");
     let missing = configuration(&json!({"type": "static"}), &json!({}));
     assert_eq!(refused(&missing), (Code::PolicyInvalid, VALIDATOR.to_owned()));
 }
@@ -217,7 +217,9 @@ fn every_member_of_a_cosign_validator_counts() {
     for public in [json!("rekor.sigstore.dev"), json!({"rekor": "https://rekor.sigstore.dev/"}), json!({"rekor": ""})] {
         assert_eq!(cosign_leaf(public, json!({}))["transparency"], "required");
     }
+    let bare = cosign(&json!({"host": {"rekor": "log.example", "rekorPubkey": PEM}}), &json!({}));
     let own = json!({"rekor": "https://log.example/", "rekorPubkey": PEM});
+    assert_eq!(native(&bare), native(&cosign(&json!({"host": own}), &json!({}))));
     assert_eq!(cosign_leaf(own.clone(), json!({}))["transparency"], json!({"root": "log-1"}));
     let root = found(&cosign(&json!({"host": own}), &json!({})), "/trust/log-1/trustedRoot/json");
     let root: Value = serde_json::from_str(root.as_str().unwrap()).unwrap();
@@ -279,17 +281,15 @@ fn every_member_of_a_keyless_trust_root_counts() {
 #[test]
 fn every_member_of_a_notary_v1_validator_counts() {
     let require = |members: Value, with: Value| found(&notary(&members, &with), "/rules/0/require");
-    let leaf = |root: &str| json!({"notaryV1": {"server": "https://notary.docker.io", "root": root}});
+    let leaf = |root: &str| json!({"notaryV1": {"server": "https://notary.docker.io", "root": root, "search": "released"}});
     assert_eq!(require(json!({}), json!({})), leaf("root-1"));
     assert_eq!(require(json!({}), json!({"trustRoot": "*"})), json!({"allOf": [leaf("root-1"), leaf("root-2")]}));
     assert_eq!(found(&notary(&json!({}), &json!({"trustRoot": "b"})), "/trust/root-1"), json!({"tufRoot": {"pem": OTHER_PEM}}));
     for (host, server) in [("notary.example", "https://notary.example"), ("http://notary.example:4443", "http://notary.example:4443")] {
         assert_eq!(require(json!({"host": host}), json!({}))["notaryV1"]["server"], server);
     }
-    assert_eq!(
-        require(json!({}), json!({"delegations": ["alice", "targets/bob"]}))["notaryV1"]["delegations"],
-        json!(["alice", "targets/bob"])
-    );
+    let delegated = json!({"server": "https://notary.docker.io", "root": "root-1", "delegations": ["alice", "targets/bob"]});
+    assert_eq!(require(json!({}), json!({"delegations": ["alice", "targets/bob"]}))["notaryV1"], delegated);
     for (key, code) in [
         (CERTIFICATE.to_owned(), Code::PolicyInvalid),
         ("awskms://key".to_owned(), Code::PolicyInvalid),

@@ -178,11 +178,11 @@ impl<'a> Validator<'a> {
         let leaf = |root: &&TrustRoot<'a>| {
             let key = need(&root.part, "key")?;
             let pem = one_block(&key, "-----BEGIN PUBLIC KEY-----", "a PEM public key")?;
-            let mut leaf = json!({"server": server, "root": native.anchor("root", json!({"tufRoot": {"pem": pem}}), &key)});
-            if let (Some(leaf), false) = (leaf.as_object_mut(), delegations.is_empty()) {
-                leaf.insert("delegations".to_owned(), json!(delegations));
-            }
-            Ok(json!({"notaryV1": leaf}))
+            let root = native.anchor("root", json!({"tufRoot": {"pem": pem}}), &key);
+            Ok(match delegations.is_empty() {
+                true => json!({"notaryV1": {"server": server, "root": root, "search": "released"}}),
+                false => json!({"notaryV1": {"server": server, "root": root, "delegations": delegations}}),
+            })
         };
         let leaves = with.roots.iter().map(leaf).collect::<Result<Vec<_>, PolicyError>>()?;
         Ok(wrap("allOf", leaves))

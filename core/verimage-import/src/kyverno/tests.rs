@@ -214,6 +214,8 @@ fn every_member_of_a_keyless_attestor_counts() {
     );
     let expressions = json!({"subject": null, "issuer": null, "subjectRegExp": "^a|b$", "issuerRegExp": "i"});
     assert_eq!(identity(expressions), json!({"issuerRegex": "(?s:.*)(?:i)(?s:.*)", "subjectRegex": "(?s:.*)(?:^a|b$)(?s:.*)"}));
+    let escaping = keyless(json!({"subject": null, "subjectRegExp": "x)|(?:"}));
+    assert!(refused(&escaping).pointer.ends_with("/keyless/subjectRegExp"));
     let extensions = json!({"additionalExtensions": {"githubWorkflowRef": "refs/tags/*", "githubWorkflowTrigger": "push"}});
     assert_eq!(identity(extensions)["extensions"], json!({"githubWorkflowRef": {"glob": "refs/tags/*"}, "githubWorkflowTrigger": "push"}));
     let leaf = |members: Value| found(&keyless(members), "/rules/0/require/cosign");

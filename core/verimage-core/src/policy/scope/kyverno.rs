@@ -47,7 +47,7 @@ fn spellings(image: &ImageRef) -> Vec<String> {
         (None, Some(tag)) => format!(":{tag}"),
         (None, None) => ":latest".to_owned(),
     };
-    let official = image.path().strip_prefix("library/").filter(|_| image.host() == "docker.io");
+    let official = image.path().strip_prefix("library/").filter(|name| image.host() == "docker.io" && !name.contains('/'));
     let short = official.map(|name| format!("docker.io/{name}{suffix}"));
     [format!("{}{suffix}", image.name())].into_iter().chain(short).collect()
 }
@@ -115,6 +115,7 @@ mod tests {
             assert!(pattern.matches_any_spelling(&image("nginx:1")) && pattern.matches_any_spelling(&image("docker.io/library/nginx:1")));
             assert!(!pattern.matches_every_spelling(&image("nginx:1")));
         }
+        assert!(!kyverno("docker.io/a/b:*").matches_any_spelling(&image("docker.io/library/a/b:1")));
         assert!(
             kyverno("docker.io/*nginx:*").matches_every_spelling(&image("nginx:1"))
                 && kyverno("r.example/a*").matches_every_spelling(&image("r.example/a:1"))

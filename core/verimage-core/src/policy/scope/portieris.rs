@@ -148,6 +148,12 @@ mod tests {
     }
 
     #[test]
+    fn spellings_of_other_images_are_not_matched() {
+        assert!(!pattern("trusted.example/*").matches_any_spelling(&image("docker.io/trusted.example/x")));
+        assert!(!pattern("docker.io/a/*").matches_any_spelling(&image("docker.io/library/a/b")));
+    }
+
+    #[test]
     fn more_characters_win_and_exact_wins_over_all() {
         use Ordering::{Equal, Greater};
         for (more, less, reference) in [

@@ -1,5 +1,7 @@
 //! The native policy file: where errors point, where keys come from, and that every field of a cosign leaf counts.
 
+mod mutations;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +54,7 @@ fn errors_name_line_column_pointer_and_what_to_do() {
 
 #[test]
 fn what_is_not_supported_says_so() {
-    assert_eq!(error("apiVersion: policies.kyverno.io/v1\nkind: ImageValidatingPolicy\n").code, Code::PolicyUnsupportedField);
+    assert_eq!(error("apiVersion: policies.kyverno.io/v1\nkind: ValidatingPolicy\n").code, Code::PolicyUnsupportedField);
     assert_eq!(error("just: text").code, Code::PolicyInvalid);
     assert_eq!(error(&HEAD.replace("v1", "v2")).code, Code::PolicyInvalid);
 }
@@ -280,4 +282,93 @@ fn every_remark_is_documented() {
     for lint in Lint::ALL {
         assert!(documented.contains(&format!("`{lint}`")), "{lint}");
     }
+}
+
+/// Broken YAML, and YAML that is meant to break its reader, with the line where it does.
+#[test]
+fn bad_yaml_ends_in_a_code_and_a_place() {
+    let head = "apiVersion: verimage/v1\nkind: ImagePolicy\n";
+    let levels: Vec<String> =
+        (1..9).map(|level| format!("l{level}: &l{level} [{}]\n", vec![format!("*l{}", level - 1); 9].join(", "))).collect();
+    let bomb = format!("{head}l0: &l0 [x]\n{}", levels.concat());
+    let deep = format!("{head}rules: {}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let many = format!("{head}rules:\n{}", "- {}\n".repeat(3_000_000));
+    for (text, line) in [
+        (format!("{head}rules:\n- name: a\n  name: b\n"), Some(5)),
+        (format!("{head}rules:\n\t- name: a\n"), Some(4)),
+        (format!("{head}rules: [\n"), None),
+        (format!("{head}rules: 7\n"), Some(3)),
+        (format!("{head}rules:\n- name: [a]\n"), Some(4)),
+        (format!("{head}rules:\n- name: {{a: b}}\n"), Some(4)),
+        (format!("{head}rules: !!binary aGk=\n"), Some(3)),
+        (format!("{head}rules: *nowhere\n"), Some(3)),
+        (format!("{head}<<: {{rules: []}}\n"), None),
+        (format!("{head}unmatched: \"\u{1}\"\n"), Some(3)),
+        (bomb, None),
+        (deep, None),
+        (many, None),
+        ("x".repeat(17 << 20), None),
+        ("\u{feff}\u{feff}".to_owned(), None),
+        (String::new(), None),
+    ] {
+        let error = error(&text);
+        let shown: String = text.chars().take(80).collect();
+        assert!(matches!(error.code, Code::PolicyInvalid | Code::PolicyUnsupportedField), "{shown}: {error}");
+        if line.is_some() {
+            assert_eq!(error.location.map(|(line, _)| line), line, "{shown}: {error}");
+        }
+        assert!(error.message.len() < 1000, "{shown}: {error}");
+    }
+}
+
+/// Every policy of the examples and of the fixtures, whoever wrote it: its native form is native, and is its own native form.
+#[test]
+fn the_native_form_of_a_native_form_is_itself() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folders = ["examples", "cli/tests/fixtures", "tests/fixtures", "fuzz/seeds/policy", "fuzz/seeds/containers-policy"];
+    let mut converted = 0;
+    for file in folders.iter().flat_map(|folder| policies_below(&root.join(folder))) {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let Ok(native) = PolicyLoader::new().convert(&text) else { continue };
+        let without_comments: String =
+            native.lines().filter(|line| !line.trim_start().starts_with("# ")).map(|line| format!("{line}\n")).collect();
+        assert_eq!(PolicyLoader::new().convert(&native).unwrap(), without_comments, "{}", file.display());
+        converted += 1;
+    }
+    assert!(converted > 100, "{converted}");
+}
+
+fn policies_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() && name != "blobs" => found.extend(policies_below(&path)),
+            kind if kind.is_file() && (name.contains("polic") || name.ends_with(".yaml") || !name.contains('.')) => found.push(path),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The policies of the stories in `examples/`, as their ecosystems write them.
+#[test]
+fn policies_of_the_examples_load_or_say_why() {
+    let load = |file: &str| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(file);
+        PolicyLoader::new().trust_stores(file.parent().unwrap().join("truststore")).load(&file).map(drop)
+    };
+    for file in [
+        "cosign-signature-repository/kyverno.yaml",
+        "simple-signing/policy.json",
+        "notation-and-cosign-x509/kyverno.yaml",
+        "notation-and-cosign-x509/trustpolicy.json",
+        "notary-v1/connaisseur.yaml",
+        "config-sync-webhook/policy.yaml",
+    ] {
+        assert!(load(file).is_ok(), "{file}: {:?}", load(file));
+    }
+    let printed = load("notary-v1/connaisseur-as-printed.yaml").unwrap_err();
+    assert_eq!((printed.code, printed.pointer.as_str()), (Code::PolicyUndefinedName, "/application/policy/0"), "{printed}");
 }
