@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use verimage::Verimage;
+use verimage::registry::Credential;
 
 use crate::arguments::{PolicyArgument, QuestionArguments};
 use crate::errors;
@@ -56,6 +57,7 @@ impl Engine {
     ) -> PyResult<Self> {
         let unusable = |message: String| errors::configuration(py, &message);
         let timeout = Duration::try_from_secs_f64(timeout).ok().filter(|timeout| !timeout.is_zero());
+        let basic = |(place, (username, password)): (String, (String, String))| (place, Credential::basic(username, password));
         let options = Options {
             timeout: timeout.ok_or_else(|| unusable("timeout: a number of seconds above 0".to_owned()))?,
             limits: self::limits(&limits).map_err(unusable)?,
@@ -63,7 +65,7 @@ impl Engine {
             plain_http,
             ca_files,
             auth_file,
-            credentials,
+            credentials: credentials.into_iter().map(basic).collect(),
             registries_conf,
             registries_d,
             allow_private,

@@ -2,9 +2,6 @@
 //!
 //! Every decision is the library's. What a Python user sees is in `python/verimage`; this module is its private `_native`.
 
-// What `#[pymethods]` makes of owned arguments.
-#![allow(clippy::needless_pass_by_value)]
-
 mod arguments;
 mod codes;
 mod command_line;

@@ -31,7 +31,7 @@ pub(crate) struct Options {
     pub(crate) plain_http: Vec<String>,
     pub(crate) ca_files: Vec<PathBuf>,
     pub(crate) auth_file: Option<PathBuf>,
-    pub(crate) credentials: BTreeMap<String, (String, String)>,
+    pub(crate) credentials: BTreeMap<String, Credential>,
     pub(crate) registries_conf: Option<PathBuf>,
     pub(crate) registries_d: Option<PathBuf>,
     pub(crate) allow_private: Vec<String>,
@@ -75,9 +75,7 @@ impl Options {
         config = self.ca_files.iter().fold(config, RegistryConfig::ca_file);
         config = self.auth_file.iter().fold(config, RegistryConfig::auth_file);
         config = self.registries_conf.iter().fold(config, RegistryConfig::registries_conf);
-        Ok(self.credentials.iter().fold(config, |config, (place, (username, password))| {
-            config.credential(place, Credential::Basic { username: username.clone(), password: password.clone() })
-        }))
+        Ok(self.credentials.iter().fold(config, |config, (place, credential)| config.credential(place, credential.clone())))
     }
 }
 

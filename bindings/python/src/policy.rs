@@ -23,7 +23,8 @@ impl Policy {
     /// Loads a policy file of any known format, and asks for the keys that it refers to. Relative paths in it start at its
     /// folder. With `offline`, nobody is asked.
     #[staticmethod]
-    #[pyo3(signature = (path, *, offline = false, key_resolvers = Vec::new(), trust_stores = None))]
+    #[pyo3(signature = (path, *, offline = false, key_resolvers = Vec::new(), trust_stores = None),
+        text_signature = "(path, *, offline=False, key_resolvers=(), trust_stores=None)")]
     fn load(
         py: Python<'_>,
         path: PathBuf,
@@ -36,7 +37,8 @@ impl Policy {
 
     /// Loads a policy of any known format from text. Relative paths in it start at `base`; without one they are an error.
     #[staticmethod]
-    #[pyo3(signature = (text, *, base = None, source = "text", offline = false, key_resolvers = Vec::new(), trust_stores = None))]
+    #[pyo3(signature = (text, *, base = None, source = "text", offline = false, key_resolvers = Vec::new(), trust_stores = None),
+        text_signature = "(text, *, base=None, source='text', offline=False, key_resolvers=(), trust_stores=None)")]
     fn from_text(
         py: Python<'_>,
         text: String,
@@ -52,7 +54,8 @@ impl Policy {
 
     /// Loads a policy from a dictionary, as `from_text` does.
     #[staticmethod]
-    #[pyo3(signature = (document, *, base = None, source = "dict", offline = false, key_resolvers = Vec::new(), trust_stores = None))]
+    #[pyo3(signature = (document, *, base = None, source = "dict", offline = false, key_resolvers = Vec::new(), trust_stores = None),
+        text_signature = "(document, *, base=None, source='dict', offline=False, key_resolvers=(), trust_stores=None)")]
     fn from_dict(
         py: Python<'_>,
         document: &Bound<'_, PyDict>,

@@ -93,6 +93,8 @@ class Registry(ThreadingHTTPServer):
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Answers)
         self.layout = Layout(folder)
+        # Who may ask, if not everybody.
+        self.password: str | None = None
         self.lock = threading.Lock()
         self.connections = 0
         self.requests: list[str] = []
@@ -132,6 +134,9 @@ class Answers(BaseHTTPRequestHandler):
                 self.server.left.set()
             self.close_connection = True
             return
+        if self.server.password is not None and self.headers.get("Authorization") != self.server.password:
+            self.answer(401, b"{}", ("WWW-Authenticate", 'Basic realm="tests"'))
+            return
         try:
             body = self.found()
         except verimage.StoreError:
@@ -147,12 +152,14 @@ class Answers(BaseHTTPRequestHandler):
             return self.server.layout.blob(name)
         return self.server.layout.named(name)
 
-    def answer(self, status: int, body: bytes) -> None:
+    def answer(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
         media_type = json.loads(body).get("mediaType") if body.startswith(b"{") else None
         self.send_response(status)
         self.send_header("Content-Type", media_type or "application/vnd.oci.image.index.v1+json")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Docker-Content-Digest", "sha256:" + hashlib.sha256(body).hexdigest())
+        for name, value in headers:
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

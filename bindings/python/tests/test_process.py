@@ -171,6 +171,8 @@ def test_an_image_that_cannot_be_read_raises_in_its_place() -> None:
             next(verdicts)
         with pytest.raises(verimage.ConfigurationError):
             engine.verify_many([SIGNED], jobs=0)
+        with pytest.raises(TypeError):
+            engine.verify_many(SIGNED)
 
 
 def resident() -> int:

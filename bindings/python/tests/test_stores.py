@@ -1,5 +1,6 @@
 """Stores and key resolvers written in Python."""
 
+import base64
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 import verimage
-from support import DIGEST, FIXTURES, Layout, NAME, POLICY, SIGNED, by_key, native
+from support import DIGEST, FIXTURES, Layout, NAME, POLICY, SIGNED, by_key, native, registry
 
 LAYOUT = FIXTURES / "cosign/layouts/p256"
 IMAGE = "registry.example/demo/app:v1"
@@ -125,6 +126,18 @@ def test_signatures_in_a_repository_of_their_own() -> None:
     assert {(want.place, want.place_name) for want in wants} == {("repository", "registry.example/signatures")}
     assert wants[0].tag == DIGEST.replace(":", "-") + ".sig"
     assert wants[0] == wants[0] and len({wants[0], wants[0]}) == 1 and "manifest-by-tag" in repr(wants[0])
+
+
+def test_credentials_are_shown_to_whom_they_are_for() -> None:
+    with registry() as server:
+        server.password = "Basic " + base64.b64encode(b"reader:secret").decode()
+        image = f"{server.host}/demo/app:v1"
+        for user, code in (("reader", None), ("stranger", "store-unauthorized")):
+            with verimage.Verimage(by_key(), credentials={f"{server.host}/demo": (user, "secret")}) as engine:
+                verdict = engine.verify(image)
+            assert verdict.code == code, verdict.message
+            assert "secret" not in verdict.to_json()
+        assert verimage.verify(image, by_key()).decision == "inconclusive"
 
 
 class Vault:

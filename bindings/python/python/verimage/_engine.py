@@ -171,6 +171,8 @@ class Verimage:
 
         An image about which the question cannot be asked raises where its verdict would come, and ends the iteration.
         """
+        if isinstance(images, str):
+            raise TypeError("images are an iterable of str, not one str")
         if jobs < 1:
             raise ConfigurationError("jobs: a number above 0", "configuration")
         loaded = self.load(self._chosen(policy))

@@ -97,7 +97,7 @@ class Policy:
         path: _Path,
         *,
         offline: bool = False,
-        key_resolvers: Sequence[KeyResolver] = ...,
+        key_resolvers: Sequence[KeyResolver] = (),
         trust_stores: _Path | None = None,
     ) -> Policy: ...
     @staticmethod
@@ -107,7 +107,7 @@ class Policy:
         base: _Path | None = None,
         source: str = "text",
         offline: bool = False,
-        key_resolvers: Sequence[KeyResolver] = ...,
+        key_resolvers: Sequence[KeyResolver] = (),
         trust_stores: _Path | None = None,
     ) -> Policy: ...
     @staticmethod
@@ -117,7 +117,7 @@ class Policy:
         base: _Path | None = None,
         source: str = "dict",
         offline: bool = False,
-        key_resolvers: Sequence[KeyResolver] = ...,
+        key_resolvers: Sequence[KeyResolver] = (),
         trust_stores: _Path | None = None,
     ) -> Policy: ...
 
