@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint docs deny corpus differential interop interop-all bench bench-ratios fuzz-smoke codes tools
+.PHONY: demo examples test check lint python-test docs deny corpus differential interop interop-all bench bench-ratios fuzz-smoke codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -27,6 +27,12 @@ lint:
 	$(CARGO) clippy --quiet -p verimage-crypto --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p verimage --no-default-features -- -D warnings
 	$(CARGO) clippy --quiet -p verimage --features pkcs11 --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path bindings/python/Cargo.toml --check
+	PYO3_NO_PYTHON=1 PYO3_BUILD_EXTENSION_MODULE=1 $(CARGO) clippy --quiet --manifest-path bindings/python/Cargo.toml -- -D warnings
+
+# The Python package: its wheel in a clean environment; skipped aloud where there is no Python.
+python-test:
+	@bindings/python/test.sh
 
 docs:
 	@tests/tools/readme.sh
