@@ -1,7 +1,6 @@
 //! Why a command ends without its answer, and the exit codes.
 
 use std::io;
-use std::process::ExitCode;
 
 use verimage::core::{StoreError, StoreErrorKind};
 use verimage::trust::TrustError;
@@ -20,14 +19,14 @@ pub(crate) enum Exit {
     Usage,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Admitted => 0,
-            Exit::Denied => 1,
-            Exit::Usage => 2,
-            Exit::Inconclusive => 3,
-        })
+impl Exit {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Admitted => 0,
+            Self::Denied => 1,
+            Self::Usage => 2,
+            Self::Inconclusive => 3,
+        }
     }
 }
 

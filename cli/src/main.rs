@@ -1,51 +1,7 @@
-//! `verimage`: may this container image run under this policy, and which digest exactly?
-//!
-//! This crate holds no decision. It reads arguments once into a plan ([`args`], [`plan`]), calls the library
-//! ([`commands`]) and prints what it says ([`render`]).
-
-mod args;
-mod commands;
-mod failure;
-mod output;
-mod plan;
-mod policy_search;
-mod render;
-mod transport;
+//! The `verimage` binary; everything is in the library beside it.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::failure::{Exit, Failure};
-use crate::output::Console;
-
 fn main() -> ExitCode {
-    let arguments = match args::Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Admitted };
-            // Whoever closed the stream does not want the text.
-            let _ = error.print();
-            return exit.into();
-        }
-    };
-    let mut console = Console::new();
-    match run(arguments, &mut console) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            // There is nobody left to tell if this fails.
-            let _ = console.complain(&render::failure::page(&failure));
-            failure.exit().into()
-        }
-    }
-}
-
-fn run(arguments: args::Arguments, console: &mut Console) -> Result<Exit, Failure> {
-    let plan = plan::Plan::new(arguments, &plan::Environment::of_process())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::usage(format!("this process cannot wait for answers: {error}")))?;
-    let exit = runtime.block_on(commands::run(plan, console));
-    // What still hangs on a dead name server or file system is not waited for.
-    runtime.shutdown_background();
-    exit
+    verimage_cli::main(std::env::args_os()).into()
 }
