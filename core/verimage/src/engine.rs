@@ -199,7 +199,8 @@ impl Verification {
 pub struct Builder {
     repositories: BTreeMap<String, Arc<dyn SignatureStore>>,
     named: BTreeMap<String, Arc<dyn SignatureStore>>,
-    registry: RegistryChoice,
+    registry: Option<Arc<dyn SignatureStore>>,
+    offline: bool,
     #[cfg(any(feature = "notary-v1", feature = "registry", feature = "simple-signing"))]
     servers: Option<verimage_transport::RegistryConfig>,
     registries_d: Option<PathBuf>,
@@ -213,19 +214,13 @@ pub struct Builder {
     concurrency: usize,
 }
 
-#[derive(Debug)]
-enum RegistryChoice {
-    Machine,
-    Given(Arc<dyn SignatureStore>),
-    Offline,
-}
-
 impl Default for Builder {
     fn default() -> Self {
         Self {
             repositories: BTreeMap::new(),
             named: BTreeMap::new(),
-            registry: RegistryChoice::Machine,
+            registry: None,
+            offline: false,
             #[cfg(any(feature = "notary-v1", feature = "registry", feature = "simple-signing"))]
             servers: None,
             registries_d: None,
@@ -259,7 +254,7 @@ impl Builder {
     /// Answers for every registry. Without it, the configuration of this machine's container tools is used.
     #[must_use]
     pub fn registry(mut self, store: Arc<dyn SignatureStore>) -> Self {
-        self.registry = RegistryChoice::Given(store);
+        self.registry = Some(store);
         self
     }
 
@@ -314,10 +309,10 @@ impl Builder {
         self
     }
 
-    /// No network at all: registries are unavailable.
+    /// No network of its own: what no given store answers for is unavailable.
     #[must_use]
     pub fn offline(mut self) -> Self {
-        self.registry = RegistryChoice::Offline;
+        self.offline = true;
         self
     }
 
@@ -340,7 +335,7 @@ impl Builder {
     /// # Errors
     /// [`Error::Configuration`] if this machine's registry configuration cannot be read.
     pub fn build(mut self) -> Result<Verimage, Error> {
-        let offline = matches!(self.registry, RegistryChoice::Offline);
+        let offline = self.offline;
         let lookaside = match self.lookaside.take() {
             None if !offline => self.lookasides()?,
             given => given,
@@ -349,10 +344,9 @@ impl Builder {
             None if !offline => self.notary_servers()?,
             given => given,
         };
-        let registry = match &self.registry {
-            RegistryChoice::Given(store) => Some(store.clone()),
-            RegistryChoice::Offline => None,
-            RegistryChoice::Machine => self.registries()?,
+        let registry = match self.registry.take() {
+            None if !offline => self.registries()?,
+            given => given,
         };
         let web = self.web.or_else(|| if offline { None } else { machine_web(self.allow_private) });
         let (repositories, named, state) = (self.repositories, self.named, self.state);
