@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint docs deny corpus differential interop interop-all bench bench-ratios fuzz-smoke codes tools
+.PHONY: demo examples test check lint node-test docs deny corpus differential interop interop-all bench bench-ratios fuzz-smoke codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -27,6 +27,12 @@ lint:
 	$(CARGO) clippy --quiet -p verimage-crypto --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p verimage --no-default-features -- -D warnings
 	$(CARGO) clippy --quiet -p verimage --features pkcs11 --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path bindings/node/Cargo.toml --check
+	$(CARGO) clippy --quiet --manifest-path bindings/node/Cargo.toml -- -D warnings
+
+# The npm package: built, packed, installed into an empty folder, tested there; skipped aloud where there is no Node.
+node-test:
+	@bindings/node/test.sh
 
 docs:
 	@tests/tools/readme.sh

@@ -33,7 +33,7 @@ cp -r "$here/package.json" "$here/README.md" "$here/tsconfig.json" "$here/lib" "
 ln -s "$tools/node_modules" "$stage/node_modules"
 
 profile="${VERIMAGE_NODE_PROFILE:-dev}"
-CARGO_TARGET_DIR="$target" cargo build --quiet --locked --profile "$profile" --manifest-path "$here/Cargo.toml"
+CARGO_TARGET_DIR="$target" cargo build --quiet --lib --profile "$profile" --manifest-path "$here/Cargo.toml"
 built="$target/${profile/dev/debug}"
 machine="$(node -p '[process.platform, process.arch].concat(process.platform === "linux"
     ? (process.report.getReport().header.glibcVersionRuntime ? "gnu" : "musl") : []).join("-")')"
@@ -48,7 +48,7 @@ tarball="$($npm pack --ignore-scripts --silent --pack-destination "$work" | tail
 cd "$work/installed"
 echo '{"name": "user", "private": true}' >package.json
 $npm install --offline --ignore-scripts "$work/$tarball" >/dev/null
-cp -r "$here/test" .
+cp -r "$here/test" "$here/bench" .
 mkdir node_modules/@types
 ln -s "$tools/node_modules/@types/node" node_modules/@types/node
 ln -s "$tools/node_modules/undici-types" node_modules/undici-types

@@ -10,3 +10,8 @@ if [ ! -x "$root/bin/cargo-deny" ]; then
 fi
 cargo fetch --quiet --locked
 "$root/bin/cargo-deny" --offline check licenses bans sources
+# The bindings are workspaces of their own.
+for binding in bindings/*/Cargo.toml; do
+    cargo fetch --quiet --manifest-path "$binding"
+    "$root/bin/cargo-deny" --offline --manifest-path "$binding" --config deny.toml check licenses bans sources
+done

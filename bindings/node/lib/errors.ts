@@ -55,6 +55,11 @@ export class ConfigurationError extends VerimageError {
   override readonly name = 'ConfigurationError';
 }
 
+/** A defect of verimage. */
+export class InternalError extends VerimageError {
+  override readonly name = 'InternalError';
+}
+
 /** The call was aborted by its signal, whose reason is the `cause`. Named and coded as Node's own. */
 export class AbortError extends VerimageError {
   override readonly name = 'AbortError';
@@ -77,7 +82,7 @@ export function errorOf(refusal: Refusal): VerimageError {
     case 'aborted':
       return new AbortError(undefined);
     case 'internal':
-      return new VerimageError(message, code);
+      return new InternalError(message, code);
   }
 }
 

@@ -1,7 +1,7 @@
 //! Options as JSON: what is not known is refused, what is not said is as the library has it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ fn repository(name: &str) -> Result<Repository, Refusal> {
     Repository::parse(name).map_err(|error| Refusal::configuration(format!("repository `{}`: {error}", name.escape_debug())))
 }
 
-fn layout(path: &PathBuf) -> Result<Arc<dyn SignatureStore>, verimage::LayoutError> {
+fn layout(path: &Path) -> Result<Arc<dyn SignatureStore>, verimage::LayoutError> {
     Ok(match path.is_dir() {
         true => Arc::new(LayoutStore::open_folder(path, Selector::Only)?),
         false => Arc::new(LayoutStore::open_archive(path, Selector::Only)?),
