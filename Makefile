@@ -75,4 +75,4 @@ fuzz-smoke:
 codes:
 	@$(CARGO) run --quiet -p verimage-cli -- codes --format markdown > docs/codes.md
 
-check: test lint docs deny corpus differential interop fuzz-smoke
+check: test node-test lint docs deny corpus differential interop fuzz-smoke

@@ -46,6 +46,24 @@ test('the command line is the real one', () => {
   assert.equal(run('codes', '--format', 'markdown').stdout, readFileSync(join(repository, 'docs/codes.md'), 'utf8'));
 });
 
+test('the verdict is that of the command line, and has the types that are promised', async () => {
+  const bin = join(process.cwd(), 'node_modules/.bin/verimage');
+  const run = (...rest) => JSON.parse(spawnSync(bin, rest, { encoding: 'utf8' }).stdout);
+  const at = '2026-01-01T00:00:00Z';
+  for (const image of [IMAGE, IMAGE.replace('p256', 'unsigned')]) {
+    const expected = run('verify', image, '--as', NAME, '--policy', POLICY, '--offline', '--format', 'json', '--at', at);
+    const { allowed, ...verdict } = await module.verify(image, POLICY, { name: NAME, offline: true, at });
+    assert.deepEqual(verdict, expected);
+    assert.equal(allowed, expected.admitted);
+  }
+  const types = readFileSync(new URL('verdict.d.ts', import.meta.resolve('verimage')), 'utf8');
+  const schema = run('policy', 'schema', '--verdict');
+  const objects = [schema, ...Object.values(schema.$defs)];
+  const names = objects.flatMap(({ properties = {} }) => Object.keys(properties));
+  assert.ok(names.length > 40, 'the schema is read wrongly');
+  for (const name of names) assert.ok(types.includes(`readonly ${name}: `), name);
+});
+
 test('other threads have it too, and may end while it works', async () => {
   const code = `
     const { parentPort, workerData } = require('node:worker_threads');
