@@ -28,7 +28,7 @@ lint:
 	$(CARGO) clippy --quiet -p verimage --no-default-features -- -D warnings
 	$(CARGO) clippy --quiet -p verimage --features pkcs11 --all-targets -- -D warnings
 	$(CARGO) fmt --manifest-path bindings/node/Cargo.toml --check
-	$(CARGO) clippy --quiet --manifest-path bindings/node/Cargo.toml -- -D warnings
+	$(CARGO) clippy --quiet --manifest-path bindings/node/Cargo.toml --all-targets -- -D warnings
 
 # The npm package: built, packed, installed into an empty folder, tested there; skipped aloud where there is no Node.
 node-test:

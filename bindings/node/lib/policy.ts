@@ -12,7 +12,7 @@ export type PolicyLike = string | PolicyObject | Policy;
 export interface PolicyOptions {
   /** The folder where relative paths of a policy start that is no file. Without one they are an error. */
   base?: string;
-  /** The folder of notation's trust stores, `x509/TYPE/NAME/` each; by default notation's own. */
+  /** The folder of notation's trust stores, `x509/TYPE/NAME/` each; for policy files by default notation's own. */
   trustStores?: string;
   /** What verdicts call a policy that is no file. */
   source?: string;

@@ -3,8 +3,8 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::future::{self, Either};
-use napi::bindgen_prelude::PromiseRaw;
+use futures_util::future::{self, Either as First};
+use napi::bindgen_prelude::{Either, PromiseRaw};
 use napi::{Env, Result};
 use napi_derive::napi;
 use tokio::sync::Notify;
@@ -23,16 +23,14 @@ pub struct Engine(Verimage);
 #[napi]
 pub struct Cancellation(Arc<Notify>);
 
-type Either2<A, B> = napi::bindgen_prelude::Either<A, B>;
-
 #[napi]
 impl Engine {
     /// An engine with these options, which are JSON, and these stores.
     #[napi(catch_unwind)]
-    pub fn build(options: String, stores: Vec<NamedStore>) -> Either2<Engine, Refusal> {
+    pub fn build(options: String, stores: Vec<NamedStore>) -> Either<Engine, Refusal> {
         match contained_now(|| EngineOptions::parse(&options)?.build(stores)) {
-            Ok(engine) => Either2::A(Self(engine)),
-            Err(refusal) => Either2::B(refusal),
+            Ok(engine) => Either::A(Self(engine)),
+            Err(refusal) => Either::B(refusal),
         }
     }
 
@@ -45,7 +43,7 @@ impl Engine {
         policy: &Policy,
         question: String,
         cancellation: Option<&Cancellation>,
-    ) -> Result<PromiseRaw<'env, Either2<String, Refusal>>> {
+    ) -> Result<PromiseRaw<'env, Either<String, Refusal>>> {
         let (engine, policy) = (self.0.clone(), policy.0.clone());
         let cancelled = cancellation.map(|cancellation| cancellation.0.clone());
         env.spawn_future(async move {
@@ -54,8 +52,8 @@ impl Engine {
                 judge(&engine, &request, &policy).await
             };
             Ok(match until(cancelled, contained(work)).await {
-                Ok(verdict) => Either2::A(verdict),
-                Err(refusal) => Either2::B(refusal),
+                Ok(verdict) => Either::A(verdict),
+                Err(refusal) => Either::B(refusal),
             })
         })
     }
@@ -73,8 +71,8 @@ async fn until<T>(
 ) -> std::result::Result<T, Refusal> {
     let Some(cancelled) = cancelled else { return work.await };
     match future::select(pin!(cancelled.notified()), pin!(work)).await {
-        Either::Left(((), _)) => Err(Refusal::aborted()),
-        Either::Right((done, _)) => done,
+        First::Left(((), _)) => Err(Refusal::aborted()),
+        First::Right((done, _)) => done,
     }
 }
 
