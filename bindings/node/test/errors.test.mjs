@@ -1,12 +1,12 @@
 // What cannot be asked is a typed error, whatever it is; nothing ends the process.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Policy, PolicyError, StoreError, UsageError, verify, Verimage, VerimageError } from 'verimage';
-import { fixtures, Layout } from './support.mjs';
+import { fixtures, Layout, repository } from './support.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'verimage-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -50,6 +50,12 @@ test('policies of other tools are recognised', async () => {
   const policy = await Policy.fromText('{"default": [{"type": "reject"}]}');
   const verdict = await verify(IMAGE, policy, options);
   assert.deepEqual([verdict.allowed, verdict.code], [false, 'policy-rejects']);
+  // Their keys are placeholders: who was understood is told which key cannot be had.
+  const samples = join(repository, 'tests/tests/policy/samples');
+  for (const name of readdirSync(samples)) {
+    const error = await Policy.load(join(samples, name)).catch((error) => error);
+    assert.ok(error instanceof PolicyError && error.pointer !== '' && error.file.endsWith(name) && error.line > 0, `${name}: ${error}`);
+  }
 });
 
 test('a bad policy says where it is bad', async () => {
