@@ -1,7 +1,7 @@
 //! `verimage`: may this container image run under this policy, and which digest exactly?
 //!
-//! This crate holds no decision. It reads arguments once into a plan ([`args`], [`plan`]), calls the library
-//! ([`commands`]) and prints what it says ([`render`]).
+//! This crate holds no decision. It reads arguments once into a plan (`args`, `plan`), calls the library
+//! (`commands`) and prints what it says (`render`).
 
 mod args;
 mod commands;
