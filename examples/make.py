@@ -30,7 +30,7 @@ from notation import Notation
 from notary_tools import Notary, NotaryServer, NotarySigner, notary_tools
 from registry import DockerRegistry
 from signature_servers import SigningRegistry
-from signing import Cosign, encoded, make_key, sign_with_openssl
+from signing import Cosign, encoded, make_key, run_or_fail, sign_with_openssl
 from skopeo import Skopeo
 from trust_data import download
 
@@ -175,6 +175,40 @@ def write_kyverno_policy(folder):
     (folder / "kyverno.yaml").write_text(KYVERNO.format(**pem))
 
 
+def make_config_sync(registry, directory):
+    """An image with configuration that is signed, and one that is not, as objects name them that are to be stored."""
+    example = Example("config-sync-webhook", registry, directory)
+    release, repository = make_key(directory, "release", "p256"), "registry.demo.example/platform/config"
+    digests = {tag: example.push(repository, tag).rpartition("@")[2] for tag in ("v1", "v2")}
+    example.cosign.sign(release, f"{example.address(repository)}@{digests['v1']}")
+    example.keep(repository)
+    shutil.copy(release.public, example.folder / "cosign.pub")
+    sources = {"signed": f":v1@{digests['v1']}", "unsigned": f":v2@{digests['v2']}", "tag": ":v1"}
+    for name, source in sources.items():
+        thing = root_sync(repository, source.partition("@")[0], repository + source)
+        (example.folder / f"{name}.json").write_text(json.dumps(thing, indent=2) + "\n")
+    run_or_fail(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "36500"]
+        + ["-subj", "/CN=webhook of an example", "-addext", "subjectAltName=IP:127.0.0.1"]
+        + ["-keyout", example.folder / "tls.key", "-out", example.folder / "tls.crt"],
+        directory,
+    )
+
+
+def root_sync(repository, tag, image):
+    """What the reconciler of Config Sync wants to store."""
+    return {
+        "apiVersion": "configsync.gke.io/v1beta1",
+        "kind": "RootSync",
+        "metadata": {
+            "name": "root-sync",
+            "namespace": "config-management-system",
+            "annotations": {"configsync.gke.io/image-to-sync": image},
+        },
+        "spec": {"sourceType": "oci", "oci": {"image": repository + tag, "auth": "none"}},
+    }
+
+
 def make_content_trust(executables, directory):
     """A tag for everybody, a tag that only one person signed; the timestamp is valid as long as the rest."""
     folder, gun = HERE / "notary-v1", "docker.io/projectnexus/jq"
@@ -287,6 +321,7 @@ def make_with_skopeo(maker, directory):
 
 
 EXAMPLES = {
+    "config-sync-webhook": (make_in_registry, make_config_sync),
     "cosign-signature-repository": (make_in_registry, make_signature_repository),
     "notation-and-cosign-x509": (make_in_registry, make_certificates),
     "notary-v1": (make_with_notary, make_content_trust),

@@ -21,8 +21,10 @@ export PATH="$root/bin:$PATH" RUSTC_BOOTSTRAP=1
 cargo fuzz build --fuzz-dir . --features libfuzzer >/dev/null
 for target in bundle certificate containers-policy manifest notation-envelope notation-policy notation-revocation notary-collection notary-metadata payload policy reference session simple-signing timestamp trusted-root; do
     found=$(mktemp -d)
+    seeds=("seeds/$target")
+    [ "$target" != policy ] || seeds+=(../tests/tests/policy/samples)
     echo "fuzz $target, $runs runs"
-    cargo fuzz run --fuzz-dir . --features libfuzzer "$target" "$found" "seeds/$target" -- \
+    cargo fuzz run --fuzz-dir . --features libfuzzer "$target" "$found" "${seeds[@]}" -- \
         -seed=1 -runs="$runs" -max_len=65536 -rss_limit_mb=2048 -timeout=10 -print_final_stats=0 2>&1 | grep -E "DONE|ERROR|panicked|SUMMARY" || true
     rm -rf "$found"
     test -z "$(ls -A "artifacts/$target" 2>/dev/null)" || { echo "findings in fuzz/artifacts/$target"; exit 1; }

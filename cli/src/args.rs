@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Show every signature that can be found, without judging any
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(InspectArguments),
+    /// Answer the AdmissionReviews of a Kubernetes API server
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Box<ServeArguments>),
     /// Begin, check, explain and convert policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -316,6 +319,20 @@ pub(crate) struct ResolveArguments {
     pub(crate) format: Format,
 }
 
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  verimage serve --config server.yaml
+  verimage serve --config /etc/verimage/server.yaml --registry-config /etc/verimage/credentials.json";
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Configuration, `kind: ServerConfig`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    #[command(flatten)]
+    pub(crate) transport: TransportArguments,
+}
+
 const TRIANGULATE_EXAMPLES: &str = "\
 Examples:
   verimage triangulate registry.example/app:v1
@@ -416,9 +433,12 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
-    /// Image reference; nothing is fetched
-    #[arg(value_name = "IMAGE", value_parser = reference)]
-    pub(crate) image: ImageRef,
+    /// Image, as for verify; nothing is fetched
+    #[arg(value_name = "IMAGE", value_parser = image)]
+    pub(crate) image: ImageArgument,
+    /// Name under which an image from a layout or an archive is judged
+    #[arg(long = "as", value_name = "REFERENCE", value_parser = reference)]
+    pub(crate) name: Option<ImageRef>,
     #[command(flatten)]
     pub(crate) policy: PolicyArguments,
     /// Form of the answer
@@ -429,11 +449,12 @@ pub(crate) struct ExplainArguments {
 const CONVERT_EXAMPLES: &str = "\
 Examples:
   verimage policy convert ~/.config/notation/trustpolicy.json > policy.yaml
+  verimage policy convert cluster-image-policies.yaml
   verimage policy convert cli/tests/fixtures/trustpolicy.json";
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArguments {
-    /// Policy file: notation's trustpolicy.json, or a native one
+    /// Policy file of any known format: policy.json, trustpolicy.json, Kyverno's, policy-controller's, Connaisseur's, Portieris'
     #[arg(value_name = "FILE")]
     pub(crate) policy: PathBuf,
 }
@@ -441,13 +462,17 @@ pub(crate) struct ConvertArguments {
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
   verimage policy schema > policy.schema.json
-  verimage policy schema --verdict > verdict.schema.json";
+  verimage policy schema --verdict > verdict.schema.json
+  verimage policy schema --server > server.schema.json";
 
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArguments {
     /// The schema of verdicts as `verify --format json` prints them
     #[arg(long)]
     pub(crate) verdict: bool,
+    /// The schema of the configuration of `serve`
+    #[arg(long, conflicts_with = "verdict")]
+    pub(crate) server: bool,
 }
 
 const CODES_EXAMPLES: &str = "\

@@ -45,7 +45,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn run(arguments: args::Arguments, console: &mut Console) -> Result<Exit, Failure> {
     let plan = plan::Plan::new(arguments, &plan::Environment::of_process())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let mut builder = match plan {
+        plan::Plan::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::usage(format!("this process cannot wait for answers: {error}")))?;
     let exit = runtime.block_on(commands::run(plan, console));
     // What still hangs on a dead name server or file system is not waited for.

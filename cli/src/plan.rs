@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use verimage::core::Repository;
 use verimage::core::Timestamp;
-use verimage::core::policy::Pattern;
 use verimage::core::policy::document::PublicKeyDocument;
+use verimage::core::policy::{Location, Pattern};
 use verimage::trust::TrustFolder;
 use verimage::{
     ImageRef, ImageSource, QuickGpg, QuickIdentity, QuickNotary, QuickNotation, QuickPolicy, QuickSigner, Replayed, Request, quick_key,
@@ -15,8 +15,8 @@ use verimage::{
 
 use crate::args::{
     Arguments, CheckArguments, CodesArguments, Command, CompletionsArguments, ConvertArguments, ExplainArguments, Format, ImageArgument,
-    InitArguments, InspectArguments, OneImage, PolicyArguments, PolicyCommand, ResolveArguments, SchemaArguments, TransportArguments,
-    TriangulateArguments, TrustCommand, VerdictFormat, VerifyArguments,
+    InitArguments, InspectArguments, OneImage, PolicyArguments, PolicyCommand, ResolveArguments, SchemaArguments, ServeArguments,
+    TransportArguments, TriangulateArguments, TrustCommand, VerdictFormat, VerifyArguments,
 };
 use crate::failure::Failure;
 use crate::policy_search;
@@ -57,7 +57,8 @@ pub(crate) enum Plan {
     Init(InitPlan),
     Check(CheckPlan),
     Convert(PathBuf),
-    Explain { image: ImageRef, policy: PolicyChoice, format: Format },
+    Explain(ExplainPlan),
+    Serve(Box<ServeArguments>),
     Schema(SchemaArguments),
     Trust { command: TrustCommand, folder: TrustFolder },
     Codes(CodesArguments),
@@ -124,6 +125,17 @@ pub(crate) enum InspectView {
     Policy,
 }
 
+/// An image whose judging is explained.
+#[derive(Debug)]
+pub(crate) struct ExplainPlan {
+    /// As people call it.
+    pub(crate) text: String,
+    pub(crate) reference: ImageRef,
+    pub(crate) location: Location,
+    pub(crate) policy: PolicyChoice,
+    pub(crate) format: Format,
+}
+
 /// A policy file that is checked.
 #[derive(Debug)]
 pub(crate) struct CheckPlan {
@@ -152,14 +164,18 @@ impl Plan {
                 Ok(Self::Triangulate { image: ImagePlan::new(image)?, signatures, format })
             }
             Command::Inspect(arguments) => inspect(arguments, environment),
+            Command::Serve(arguments) => Ok(Self::Serve(arguments)),
             Command::Policy(PolicyCommand::Init(arguments)) => init(arguments, environment),
             Command::Policy(PolicyCommand::Check(CheckArguments { policy, trust_store, strict, at, format })) => {
                 Ok(Self::Check(CheckPlan { policy: policy_file(policy, trust_store, environment)?, strict, at, format }))
             }
             Command::Policy(PolicyCommand::Convert(ConvertArguments { policy })) => Ok(Self::Convert(policy)),
             Command::Policy(PolicyCommand::Explain(arguments)) => {
-                let ExplainArguments { image, policy, format } = *arguments;
-                Ok(Self::Explain { image, policy: policy_choice(policy, environment)?, format })
+                let ExplainArguments { image, name, policy, format } = *arguments;
+                let reference = image.source.judged_as(name.as_ref())?.with_default_tag();
+                let location = if name.is_some() { Location::Registry } else { image.source.location() };
+                let text = if is_registry(&image) { reference.to_string() } else { image.text };
+                Ok(Self::Explain(ExplainPlan { text, reference, location, policy: policy_choice(policy, environment)?, format }))
             }
             Command::Policy(PolicyCommand::Schema(arguments)) => Ok(Self::Schema(arguments)),
             Command::Trust(command) => Ok(Self::Trust { command, folder: environment.trust_folder.clone() }),

@@ -183,6 +183,8 @@ fn commands_say_what_their_snapshots_say() {
         "policy-explain-excepted" "policy explain registry.example/demo/tools/a --policy cli/tests/fixtures/several-rules.yaml";
         "policy-explain-ambiguous" "policy explain twins.example/aba --policy cli/tests/fixtures/several-rules.yaml";
         "policy-explain-no-match" "policy explain nginx --policy tests/fixtures/cosign/cases/p256/policy.yaml";
+        "policy-explain-layout" "policy explain dir:tests/fixtures/simple-signing/dirs --policy examples/simple-signing/policy.json";
+        "policy-explain-named" "policy explain oci:tests/fixtures/cosign/layouts/p256:v1 --as registry.example/demo/app:v1 --policy cli/tests/fixtures/several-rules.yaml";
         "policy-explain-short-form" "policy explain nginx --key tests/fixtures/cosign/keys/p256.pub --signature-repository registry.example/signatures";
         "trust-show" "trust show --at 2026-12-01T00:00:00Z";
         "trust-show-json" "trust show --at 2026-12-01T00:00:00Z --format json";

@@ -7,9 +7,10 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace that it may use. Downward only; never backend to backend.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 21] = [
     ("verimage-core", &[]),
     ("verimage-crypto", &[]),
+    ("verimage-admission", &["verimage-core"]),
     ("verimage-import", &["verimage-core"]),
     ("verimage-tuf", &["verimage-core", "verimage-crypto"]),
     ("verimage-transport", &["verimage-core"]),
@@ -39,7 +40,8 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "verimage-transport",
         ],
     ),
-    ("verimage-cli", &["verimage"]),
+    ("verimage-server", &["verimage", "verimage-admission", "verimage-core", "verimage-import"]),
+    ("verimage-cli", &["verimage", "verimage-server"]),
     ("verimage-benches", &["verimage", "verimage-core", "verimage-crypto", "verimage-cosign"]),
     (
         "verimage-tests",
@@ -58,7 +60,8 @@ const ALLOWED: [(&str, &[&str]); 19] = [
 ];
 
 /// Crates that decide without a clock, an environment, files, sockets or a runtime.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
+    "core/verimage-admission",
     "core/verimage-core",
     "core/verimage-crypto",
     "core/verimage-import",

@@ -8,6 +8,7 @@ mod inspect;
 mod load;
 mod policy;
 mod resolve;
+mod serve;
 mod triangulate;
 mod trust;
 mod verify;
@@ -31,8 +32,9 @@ pub(crate) async fn run(plan: Plan, console: &mut Console) -> Result<Exit, Failu
         Plan::Init(plan) => policy::init(plan, console).await,
         Plan::Check(plan) => policy::check(plan, console).await,
         Plan::Convert(file) => policy::convert(&file, console),
-        Plan::Explain { image, policy, format } => policy::explain(image, &policy, format, console).await,
+        Plan::Explain(plan) => policy::explain(&plan, console).await,
         Plan::Schema(arguments) => policy::schema(&arguments, console),
+        Plan::Serve(arguments) => serve::run(*arguments, console).await,
         Plan::Trust { command, folder } => trust::run(command, folder, console).await,
         Plan::Codes(arguments) => codes::run(&arguments, console),
         Plan::Completions(arguments) => completions::run(&arguments, console),

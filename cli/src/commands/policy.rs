@@ -8,16 +8,17 @@ use std::time::SystemTime;
 use schemars::schema_for;
 use serde::Serialize;
 use verimage::core::policy::document::PublicKeyDocument;
-use verimage::core::policy::{Apply, Location, Remark, Requirement, Rule, Scope};
+use verimage::core::policy::{Apply, Remark, Requirement, Rule, Scope};
 use verimage::core::{Context, Step, Subject, Timestamp, Verifier};
 use verimage::{Digest, ImageRef, Limits, Policy, PolicyLoader, Verdict};
+use verimage_server::ServerConfig;
 
 use crate::args::{Format, SchemaArguments};
 use crate::commands::first_policy::FirstPolicy;
 use crate::commands::load::{self, Keys};
 use crate::failure::{Exit, Failure};
 use crate::output::{Console, Page};
-use crate::plan::{CheckPlan, InitPlan, PolicyChoice};
+use crate::plan::{CheckPlan, ExplainPlan, InitPlan};
 use crate::render::{json, policy as render};
 
 pub(crate) async fn init(plan: InitPlan, console: &mut Console) -> Result<Exit, Failure> {
@@ -164,30 +165,29 @@ pub(crate) enum Fate {
     NoMatch,
 }
 
-pub(crate) async fn explain(image: ImageRef, choice: &PolicyChoice, format: Format, console: &mut Console) -> Result<Exit, Failure> {
-    let policy = load::policy(choice, Keys::FromAnywhere).await?;
-    let image = image.with_default_tag();
+pub(crate) async fn explain(asked: &ExplainPlan, console: &mut Console) -> Result<Exit, Failure> {
+    let policy = load::policy(&asked.policy, Keys::FromAnywhere).await?;
     let explanation = Explanation {
-        image: image.to_string(),
+        image: asked.text.clone(),
         policy: policy.source().to_owned(),
         unmatched: policy.unmatched(),
-        rules: policy.rules().iter().map(|rule| rule_fate(rule, &policy, &image)).collect(),
-        asks: asks(&policy, &image),
+        rules: policy.rules().iter().map(|rule| rule_fate(rule, &policy, asked)).collect(),
+        asks: asks(&policy, asked),
     };
-    match format {
+    match asked.format {
         Format::Text => console.show(&render::explanation(&explanation))?,
         Format::Json => console.data(&json::pretty(&explanation)?)?,
     }
     Ok(Exit::Admitted)
 }
 
-fn rule_fate(rule: &Rule, policy: &Policy, image: &ImageRef) -> RuleFate {
-    let matching = rule.images().iter().filter(|scope| scope.matches(image, &Location::Registry));
-    let narrower = |one, other| if narrows(other, one, image) { other } else { one };
+fn rule_fate(rule: &Rule, policy: &Policy, asked: &ExplainPlan) -> RuleFate {
+    let matching = rule.images().iter().filter(|scope| scope.matches(&asked.reference, &asked.location));
+    let narrower = |one, other| if narrows(other, one, &asked.reference) { other } else { one };
     let pattern = matching.reduce(narrower).map(Scope::to_string);
     RuleFate {
         name: rule.name().to_owned(),
-        fate: fate(rule, pattern.is_some(), policy, image),
+        fate: fate(rule, pattern.is_some(), policy, asked),
         pattern,
         mode: rule.mode(),
         requires: render::requirement(rule.require()),
@@ -198,8 +198,9 @@ fn narrows(scope: &Scope, other: &Scope, image: &ImageRef) -> bool {
     scope.specificity(image) >= other.specificity(image)
 }
 
-fn fate(rule: &Rule, pattern_matches: bool, policy: &Policy, image: &ImageRef) -> Fate {
-    match (rule.matches(image, &Location::Registry), rule.apply(), policy.select(image, &Location::Registry)) {
+fn fate(rule: &Rule, pattern_matches: bool, policy: &Policy, asked: &ExplainPlan) -> Fate {
+    let ExplainPlan { reference, location, .. } = asked;
+    match (rule.matches(reference, location), rule.apply(), policy.select(reference, location)) {
         (None, _, _) if pattern_matches => Fate::Excepted,
         (None, _, _) => Fate::NoMatch,
         (Some(_), Apply::Always, _) => Fate::Always,
@@ -210,14 +211,15 @@ fn fate(rule: &Rule, pattern_matches: bool, policy: &Policy, image: &ImageRef) -
 }
 
 /// The questions of the first rounds. The digest of a tag is not known without asking, so it stands as `<hex>`.
-fn asks(policy: &Policy, image: &ImageRef) -> Vec<String> {
+fn asks(policy: &Policy, asked: &ExplainPlan) -> Vec<String> {
+    let ExplainPlan { text, reference, location, .. } = asked;
     let unknown = Digest::of_sha256([0; 32]);
     let mut asks = Vec::new();
-    if image.digest().is_none() {
-        asks.push(format!("the digest of {image}"));
+    if reference.digest().is_none() {
+        asks.push(format!("the digest of {text}"));
     }
-    let subject = Subject::new(image.clone(), image.digest().unwrap_or(&unknown).clone());
-    for rule in policy.select(image, &Location::Registry).unwrap_or_default() {
+    let subject = Subject::new(reference.clone(), reference.digest().unwrap_or(&unknown).clone());
+    for rule in policy.select(reference, location).unwrap_or_default() {
         first_questions(rule.require(), &subject, &mut asks);
     }
     asks.into_iter().map(|ask| ask.replace(&unknown.hex(), "<hex>")).collect()
@@ -258,7 +260,11 @@ pub(crate) fn convert(file: &Path, console: &mut Console) -> Result<Exit, Failur
 }
 
 pub(crate) fn schema(arguments: &SchemaArguments, console: &mut Console) -> Result<Exit, Failure> {
-    let schema = if arguments.verdict { schema_for!(Verdict).to_value() } else { PolicyLoader::new().schema() };
+    let schema = match (arguments.verdict, arguments.server) {
+        (true, _) => schema_for!(Verdict).to_value(),
+        (_, true) => schema_for!(ServerConfig).to_value(),
+        _ => PolicyLoader::new().schema(),
+    };
     console.data(&json::pretty(&schema)?)?;
     Ok(Exit::Admitted)
 }

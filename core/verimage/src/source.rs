@@ -100,7 +100,7 @@ impl ImageSource {
     }
 
     /// Where an image is that goes without a name: policies of container tools speak of its path.
-    pub(crate) fn location(&self) -> Location {
+    pub fn location(&self) -> Location {
         let (transport, path) = match self {
             Self::Registry(_) => return Location::Registry,
             Self::Layout { folder, .. } => ("oci", folder),

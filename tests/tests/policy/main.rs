@@ -365,6 +365,7 @@ fn policies_of_the_examples_load_or_say_why() {
         "notation-and-cosign-x509/kyverno.yaml",
         "notation-and-cosign-x509/trustpolicy.json",
         "notary-v1/connaisseur.yaml",
+        "config-sync-webhook/policy.yaml",
     ] {
         assert!(load(file).is_ok(), "{file}: {:?}", load(file));
     }

@@ -1,0 +1,13 @@
+#![doc = include_str!("../docs.md")]
+
+mod answer;
+mod config_sync;
+mod extractor;
+mod images;
+mod review;
+
+pub use answer::{Judged, Purpose, answer, refuse};
+pub use config_sync::SourceImage;
+pub use extractor::{Extractor, ExtractorError};
+pub use images::{Images, ImagesError, ObjectImage, Skipped};
+pub use review::{GroupVersionKind, MAX_REVIEW_BYTES, Operation, Review, ReviewError};

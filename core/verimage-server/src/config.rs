@@ -1,0 +1,192 @@
+//! The server's configuration, `kind: ServerConfig`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use verimage_admission::Extractor;
+use verimage_core::policy::read_config;
+use verimage_import::Document;
+
+/// The longest time that an API server waits, in seconds.
+const LONGEST_DEADLINE: u64 = 29;
+
+/// What the server is told.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// `verimage/v1`.
+    pub api_version: ApiVersion,
+    /// `ServerConfig`.
+    pub kind: Kind,
+    /// Where it listens.
+    #[serde(default = "listen")]
+    pub listen: SocketAddr,
+    /// The policy, in any format that verimage reads; a relative path starts at the folder of this file, as all do.
+    pub policy: PathBuf,
+    /// The certificate that API servers know it by.
+    pub tls: Tls,
+    /// The folder of trust stores that a policy of notation names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust_stores: Option<PathBuf>,
+    /// How long a review may take, in seconds, 1 to 29; a `timeout` of the request that is shorter counts, less a second.
+    #[serde(default = "deadline")]
+    pub deadline_seconds: u64,
+    /// How often policy, keys and certificates are read again, in seconds, 1 to 3600.
+    #[serde(default = "reload")]
+    pub reload_seconds: u64,
+    /// How long it still answers after it was told to stop, in seconds, at most 300.
+    #[serde(default = "drain")]
+    pub drain_seconds: u64,
+    /// Namespaces whose objects are admitted without a look, such as that of the server itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_namespaces: Vec<String>,
+    /// Where other kinds of objects have their images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extractors: Vec<Extractor>,
+}
+
+/// The version of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum ApiVersion {
+    /// Version 1.
+    #[serde(rename = "verimage/v1")]
+    V1,
+}
+
+/// The kind of document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Kind {
+    /// A server.
+    ServerConfig,
+}
+
+/// Certificate and key, PEM files.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, and those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+fn listen() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], 8443))
+}
+
+fn deadline() -> u64 {
+    9
+}
+
+fn reload() -> u64 {
+    30
+}
+
+fn drain() -> u64 {
+    5
+}
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}{place}: {message}")]
+pub struct ConfigError {
+    file: String,
+    place: String,
+    message: String,
+}
+
+impl ServerConfig {
+    /// Reads a configuration, YAML or JSON.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with line and column where it is known.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let file = path.display().to_string();
+        let error = |place: String, message: String| ConfigError { file: file.clone(), place, message };
+        let text = std::fs::read_to_string(path).map_err(|reason| error(String::new(), format!("it cannot be read: {reason}")))?;
+        let at = |location: Option<(usize, usize)>| location.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        let document = Document::parse(&text).map_err(|reason| error(at(reason.location), reason.message))?;
+        let read: Result<Self, _> = read_config(document.value(), "");
+        let mut config = read.map_err(|reason| error(at(document.location(&reason.pointer)), reason.message))?;
+        config.check().map_err(|(pointer, message)| error(at(document.location(&pointer)), message))?;
+        config.start_at(path.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), (String, String)> {
+        let within = |field: &str, value: u64, least: u64, most: u64| match (least..=most).contains(&value) {
+            true => Ok(()),
+            false => Err((format!("/{field}"), format!("`{field}` is a number of seconds from {least} to {most}"))),
+        };
+        within("deadlineSeconds", self.deadline_seconds, 1, LONGEST_DEADLINE)?;
+        within("reloadSeconds", self.reload_seconds, 1, 3600)?;
+        within("drainSeconds", self.drain_seconds, 0, 300)?;
+        for (index, extractor) in self.extractors.iter().enumerate() {
+            extractor.check().map_err(|error| (format!("/extractors/{index}{}", error.pointer), error.message))?;
+        }
+        Ok(())
+    }
+
+    fn start_at(&mut self, folder: &Path) {
+        let paths = [&mut self.policy, &mut self.tls.certificate, &mut self.tls.key].into_iter().chain(&mut self.trust_stores);
+        paths.for_each(|path| *path = folder.join(&*path));
+    }
+
+    /// How long a review may take, if its request waits so long.
+    pub(crate) fn deadline(&self, asked: Option<Duration>) -> Duration {
+        let own = Duration::from_secs(self.deadline_seconds);
+        let second = Duration::from_secs(1);
+        // Half of what is too short to leave a second.
+        asked.map_or(own, |asked| own.min(asked.saturating_sub(second).max(asked / 2)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str =
+        "apiVersion: verimage/v1\nkind: ServerConfig\npolicy: policy.yaml\ntls: { certificate: tls.crt, key: /run/tls.key }\n";
+
+    fn load(text: &str) -> Result<ServerConfig, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("server.yaml"), text).unwrap();
+        let mut loaded = ServerConfig::load(&folder.path().join("server.yaml"));
+        if let Ok(config) = &mut loaded {
+            config.policy = config.policy.strip_prefix(folder.path()).unwrap().to_owned();
+        }
+        loaded
+    }
+
+    #[test]
+    fn defaults_and_paths() {
+        let config = load(GOOD).unwrap();
+        assert_eq!((config.listen.port(), config.deadline_seconds, config.policy.to_str()), (8443, 9, Some("policy.yaml")));
+        assert_eq!(config.tls.key, Path::new("/run/tls.key"));
+        for (asked, expected) in [(None, 9000), (Some(30_000), 9000), (Some(5_000), 4000), (Some(1_000), 500), (Some(0), 0)] {
+            assert_eq!(config.deadline(asked.map(Duration::from_millis)), Duration::from_millis(expected), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn mistakes_have_a_place() {
+        for (more, place) in [
+            ("unknown: 1\n", "server.yaml:5"),
+            ("deadlineSeconds: 30\n", "server.yaml:5"),
+            ("reloadSeconds: 0\n", "server.yaml:5"),
+            ("drainSeconds: 301\n", "server.yaml:5"),
+            ("extractors:\n- { group: a, kind: B }\n", "server.yaml:6"),
+            ("extractors:\n- { group: a, kind: B, images: [x] }\n", "server.yaml:6"),
+            ("policy: other\n", "server.yaml:5"),
+        ] {
+            let error = load(&format!("{GOOD}{more}")).unwrap_err().to_string();
+            assert!(error.contains(place), "{more}: {error}");
+        }
+        assert!(load("kind: ServerConfig").is_err() && load("[").is_err());
+        assert!(ServerConfig::load(Path::new("/nowhere/server.yaml")).is_err());
+    }
+}

@@ -1,0 +1,306 @@
+//! The admission server over TLS, with the signatures of the fixtures behind it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use verimage::core::{Blob, SignatureStore, StoreError, Want, What, async_trait};
+use verimage::{ImageRef, LayoutStore, Selector, Verimage};
+use verimage_server::{Event, Server, ServerConfig, StartError};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign")
+}
+
+/// A registry in which a repository is the layout of its name. One that is called `silent` never answers.
+#[derive(Debug, Default)]
+struct Layouts {
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl SignatureStore for Layouts {
+    async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
+        if image.path() == "silent" {
+            std::future::pending::<()>().await;
+        }
+        if want.what == What::Resolve {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+        }
+        let selector = image.digest().map_or(Selector::Name("v1".to_owned()), |digest| Selector::Digest(digest.clone()));
+        let folder = fixtures().join("layouts").join(image.path());
+        let store = LayoutStore::open_folder(&folder, selector).map_err(|error| StoreError::not_found(error.to_string()))?;
+        store.fetch(image, want).await
+    }
+}
+
+/// The digest of a layout's image.
+fn digest(layout: &str) -> String {
+    let index: Value = serde_json::from_slice(&fs::read(fixtures().join("layouts").join(layout).join("index.json")).unwrap()).unwrap();
+    let entries = index["manifests"].as_array().unwrap();
+    let entry = entries.iter().find(|entry| entry["annotations"]["org.opencontainers.image.ref.name"] == "v1").unwrap();
+    entry["digest"].as_str().unwrap().to_owned()
+}
+
+struct World {
+    folder: TempDir,
+    layouts: Arc<Layouts>,
+    server: Server,
+    client: Client,
+    events: UnboundedReceiver<Event>,
+}
+
+/// A certificate for the loopback interface, where the server finds it. Gives its PEM.
+fn write_certificate(folder: &Path) -> String {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(folder.join("tls.crt"), made.cert.pem()).unwrap();
+    fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.pem()
+}
+
+fn write_policy(folder: &Path, key: &str) {
+    let pem = fs::read_to_string(fixtures().join(format!("keys/{key}.pub"))).unwrap();
+    let rules = json!([
+        {"name": "demo", "images": ["registry.example/**"], "require": {"cosign": {"key": "k", "transparency": "none"}}},
+        {"name": "audited", "images": ["audited.example/**"], "mode": "audit", "require": {"cosign": {"key": "k", "transparency": "none"}}},
+    ]);
+    let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": {"k": {"publicKey": {"pem": pem}}}, "rules": rules});
+    // Whoever reads it meanwhile finds the one or the other.
+    fs::write(folder.join("policy.new"), policy.to_string()).unwrap();
+    fs::rename(folder.join("policy.new"), folder.join("policy.yaml")).unwrap();
+}
+
+fn config(folder: &Path) -> ServerConfig {
+    let text = "apiVersion: verimage/v1\nkind: ServerConfig\nlisten: 127.0.0.1:0\npolicy: policy.yaml\ntls: { certificate: tls.crt, key: tls.key }\nreloadSeconds: 1\ndrainSeconds: 0\nexcludedNamespaces: [kube-system]\nextractors:\n- { group: tekton.dev, kind: Task, images: [/spec/steps/*/image] }\n";
+    fs::write(folder.join("server.yaml"), text).unwrap();
+    ServerConfig::load(&folder.join("server.yaml")).unwrap()
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let pem = write_certificate(folder.path());
+        write_policy(folder.path(), "p256");
+        let layouts = Arc::new(Layouts::default());
+        let engine = Verimage::builder().registry(layouts.clone()).build().unwrap();
+        let (sender, events) = unbounded_channel();
+        let report = move |event| drop(sender.send(event));
+        let server = Server::start(config(folder.path()), engine, report).await.unwrap();
+        let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
+        let client = Client::builder().tls_certs_only([root]).no_proxy().build().unwrap();
+        Self { folder, layouts, server, client, events }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.server.address())
+    }
+
+    async fn send(&self, path: &str, body: Vec<u8>, kind: &str) -> (StatusCode, String) {
+        let response = self.client.post(self.url(path)).header("Content-Type", kind).body(body).send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    }
+
+    /// The response within the answer to a request.
+    async fn ask(&self, path: &str, request: &Value) -> Value {
+        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
+        let (status, text) = self.send(path, body.to_string().into_bytes(), "application/json").await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer["response"]["uid"], "u");
+        answer["response"].clone()
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, String) {
+        let response = self.client.get(self.url(path)).send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    }
+}
+
+fn object(group: &str, kind: &str, object: Value) -> Value {
+    json!({"uid": "u", "operation": "CREATE", "kind": {"group": group, "version": "v1", "kind": kind}, "namespace": "demo", "object": object})
+}
+
+fn pod(images: &[&str]) -> Value {
+    let containers: Vec<Value> = images.iter().map(|image| json!({"name": "a", "image": image})).collect();
+    object("", "Pod", json!({"spec": {"containers": containers}}))
+}
+
+fn message(response: &Value) -> &str {
+    response["status"]["message"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn pods_are_judged_and_pinned() {
+    let world = World::new().await;
+    let signed = world.ask("/mutate?timeout=10s", &pod(&["registry.example/p256:v1"])).await;
+    assert_eq!(signed["allowed"], true, "{signed}");
+    let patch: Value = serde_json::from_slice(&STANDARD.decode(signed["patch"].as_str().unwrap()).unwrap()).unwrap();
+    assert_eq!(patch[1]["value"], format!("registry.example/p256:v1@{}", digest("p256")));
+    let validated = world.ask("/validate", &pod(&["registry.example/p256:v1"])).await;
+    assert_eq!((&validated["allowed"], validated.get("patch")), (&json!(true), None));
+    for (images, code) in [
+        (["registry.example/p256:v1", "registry.example/unsigned:v1"], "signature-not-found"),
+        (["registry.example/p256:v1", "registry.example/attack-tampered-signature:v1"], "signature-invalid"),
+        (["registry.example/p256:v1", "elsewhere.example/p256:v1"], "policy-no-match"),
+        (["registry.example/p256:v1", "registry.example/missing:v1"], "image-not-found"),
+    ] {
+        for path in ["/mutate", "/validate"] {
+            let refused = world.ask(path, &pod(&images)).await;
+            assert_eq!((&refused["allowed"], refused.get("patch")), (&json!(false), None), "{images:?}");
+            assert!(message(&refused).contains(code) && message(&refused).contains(images[1]), "{images:?}: {refused}");
+        }
+    }
+    world.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn other_objects_namespaces_and_audit() {
+    let world = World::new().await;
+    let deployment = json!({"spec": {"template": {"spec": {"containers": [{"image": "registry.example/unsigned:v1"}]}}}});
+    assert_eq!(world.ask("/validate", &object("apps", "Deployment", deployment)).await["allowed"], false);
+    let task = |image: &str| object("tekton.dev", "Task", json!({"spec": {"steps": [{"image": image}]}}));
+    assert_eq!(world.ask("/validate", &task("registry.example/p256:v1")).await["allowed"], true);
+    assert_eq!(world.ask("/validate", &task("registry.example/unsigned:v1")).await["allowed"], false);
+    let unknown = world.ask("/validate", &object("example.com", "Widget", json!({}))).await;
+    assert!(unknown["allowed"] == false && message(&unknown).contains("extractor"), "{unknown}");
+    let mut excluded = pod(&["registry.example/unsigned:v1"]);
+    excluded["namespace"] = "kube-system".into();
+    assert_eq!(world.ask("/validate", &excluded).await["allowed"], true);
+    let audited = world.ask("/mutate", &pod(&["audited.example/unsigned:v1"])).await;
+    assert_eq!((&audited["allowed"], audited.get("patch")), (&json!(true), None));
+    assert!(audited["warnings"][0].as_str().unwrap().contains("signature-not-found"), "{audited}");
+    world.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn config_sync_sources_are_judged() {
+    let world = World::new().await;
+    let sync = |layout: &str| {
+        let image = format!("registry.example/{layout}@{}", digest(layout));
+        let mut request =
+            object("configsync.gke.io", "RootSync", json!({"metadata": {"annotations": {"configsync.gke.io/image-to-sync": image}}}));
+        request["operation"] = "UPDATE".into();
+        request
+    };
+    assert_eq!(world.ask("/validate/configsync", &sync("p256")).await["allowed"], true);
+    let unsigned = world.ask("/validate/configsync", &sync("unsigned")).await;
+    assert!(unsigned["allowed"] == false && message(&unsigned).contains("signature-not-found"), "{unsigned}");
+    let wrong = world.ask("/validate/configsync", &pod(&["registry.example/p256:v1"])).await;
+    assert_eq!(wrong["allowed"], false);
+    world.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_review_is_a_bad_request() {
+    let world = World::new().await;
+    let empty = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": null}).to_string();
+    for (body, kind, expected) in [
+        (empty.into_bytes(), "application/json", StatusCode::BAD_REQUEST),
+        (b"{}".to_vec(), "application/json; charset=utf-8", StatusCode::BAD_REQUEST),
+        (b"{}".to_vec(), "text/plain", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (vec![b' '; (4 << 20) + 1], "application/json", StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
+        let (status, text) = world.send("/validate", body, kind).await;
+        assert_eq!(status, expected, "{text}");
+    }
+    assert_eq!(world.get("/validate").await.0, StatusCode::METHOD_NOT_ALLOWED);
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(world.get(path).await, (StatusCode::OK, "ok".to_owned()));
+    }
+    let (_, metrics) = world.get("/metrics").await;
+    assert!(metrics.contains("verimage_admission_requests_total{path=\"validate\",decision=\"bad-request\"} 3"), "{metrics}");
+    world.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_denied() {
+    let world = World::new().await;
+    let refused = world.ask("/validate?timeout=1s", &pod(&["registry.example/p256:v1", "registry.example/silent:v1"])).await;
+    assert!(refused["allowed"] == false && message(&refused).contains("deadline-exceeded"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_questions_are_asked_once() {
+    let world = World::new().await;
+    let image = format!("registry.example/p256@{}", digest("p256"));
+    let images: Vec<&str> = std::iter::repeat_n(image.as_str(), 3).collect();
+    let request = pod(&images);
+    let answers = join_all((0..50).map(|_| world.ask("/validate", &request))).await;
+    assert!(answers.iter().all(|answer| answer["allowed"] == true));
+    let (_, metrics) = world.get("/metrics").await;
+    assert!(metrics.contains("verimage_verifications_total{result=\"allow\"} 1\n"), "{metrics}");
+    let tag = pod(&["registry.example/p256:v1"]);
+    let before = world.layouts.asked.load(Ordering::Relaxed);
+    for _ in 0..3 {
+        assert_eq!(world.ask("/validate", &tag).await["allowed"], true);
+    }
+    assert_eq!(world.layouts.asked.load(Ordering::Relaxed), before + 3, "a tag is resolved anew");
+    world.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn policy_and_certificate_are_taken_up_and_bad_ones_are_not() {
+    let mut world = World::new().await;
+    let request = pod(&["registry.example/p256:v1"]);
+    write_policy(world.folder.path(), "other");
+    assert!(matches!(world.events.recv().await, Some(Event::PolicyChanged { .. })));
+    assert_eq!(world.ask("/validate", &request).await["allowed"], false);
+    fs::write(world.folder.path().join("policy.yaml"), "rules: [").unwrap();
+    assert!(matches!(world.events.recv().await, Some(Event::PolicyRefused(_))));
+    assert_eq!(world.ask("/validate", &request).await["allowed"], false);
+    write_policy(world.folder.path(), "p256");
+    assert!(matches!(world.events.recv().await, Some(Event::PolicyChanged { .. })));
+    assert_eq!(world.ask("/validate", &request).await["allowed"], true);
+    fs::write(world.folder.path().join("tls.crt"), "no certificate").unwrap();
+    assert!(matches!(world.events.recv().await, Some(Event::CertificateRefused(_))));
+    assert_eq!(world.ask("/validate", &request).await["allowed"], true);
+    let pem = write_certificate(world.folder.path());
+    loop {
+        // Certificate and key are written one after the other.
+        if matches!(world.events.recv().await, Some(Event::CertificateChanged)) {
+            break;
+        }
+    }
+    let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
+    world.client = Client::builder().tls_certs_only([root]).no_proxy().build().unwrap();
+    assert_eq!(world.ask("/validate", &request).await["allowed"], true);
+    world.server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_starts_with_everything_or_not_at_all() {
+    let folder = TempDir::new().unwrap();
+    let engine = || Verimage::builder().offline().build().unwrap();
+    write_certificate(folder.path());
+    let missing = Server::start(config(folder.path()), engine(), drop).await;
+    assert!(matches!(missing, Err(StartError::Policy(_))), "{missing:?}");
+    write_policy(folder.path(), "p256");
+    fs::write(folder.path().join("tls.key"), "no key").unwrap();
+    let broken = Server::start(config(folder.path()), engine(), drop).await;
+    assert!(matches!(broken, Err(StartError::Tls { .. })), "{broken:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_stops_is_not_ready() {
+    let world = World::new().await;
+    let mut config = config(world.folder.path());
+    config.drain_seconds = 300;
+    let engine = Verimage::builder().registry(world.layouts.clone()).build().unwrap();
+    let server = Server::start(config, engine, drop).await.unwrap();
+    let url = format!("https://{}", server.address());
+    let stopping = tokio::spawn(server.stop());
+    let status = async |path: &str| world.client.get(format!("{url}{path}")).send().await.unwrap().status();
+    while status("/readyz").await == StatusCode::OK {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((status("/readyz").await, status("/healthz").await), (StatusCode::SERVICE_UNAVAILABLE, StatusCode::OK));
+    stopping.abort();
+}
