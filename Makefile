@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint python-test docs deny corpus differential interop interop-all bench bench-ratios fuzz-smoke codes tools
+.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all bench bench-ratios fuzz-smoke codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -29,10 +29,16 @@ lint:
 	$(CARGO) clippy --quiet -p verimage --features pkcs11 --all-targets -- -D warnings
 	$(CARGO) fmt --manifest-path bindings/python/Cargo.toml --check
 	PYO3_NO_PYTHON=1 PYO3_BUILD_EXTENSION_MODULE=1 $(CARGO) clippy --quiet --manifest-path bindings/python/Cargo.toml -- -D warnings
+	$(CARGO) fmt --manifest-path bindings/node/Cargo.toml --check
+	$(CARGO) clippy --quiet --manifest-path bindings/node/Cargo.toml --all-targets -- -D warnings
 
 # The Python package: its wheel in a clean environment; skipped aloud where there is no Python.
 python-test:
 	@bindings/python/test.sh
+
+# The npm package: built, packed, installed into an empty folder, tested there; skipped aloud where there is no Node.
+node-test:
+	@bindings/node/test.sh
 
 docs:
 	@tests/tools/readme.sh
@@ -75,4 +81,4 @@ fuzz-smoke:
 codes:
 	@$(CARGO) run --quiet -p verimage-cli -- codes --format markdown > docs/codes.md
 
-check: test lint docs deny corpus differential interop fuzz-smoke
+check: test python-test node-test lint docs deny corpus differential interop fuzz-smoke
