@@ -20,6 +20,7 @@ test:
 	@tests/tools/install.sh registry pkcs11 || true
 	$(CARGO) test --quiet --workspace
 	$(CARGO) test --quiet -p verimage --features pkcs11 --test keys pkcs11 -- --nocapture
+	@$(MAKE) --no-print-directory python-test
 
 lint:
 	$(CARGO) fmt --all --check
