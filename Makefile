@@ -20,7 +20,7 @@ test:
 	@tests/tools/install.sh registry pkcs11 || true
 	$(CARGO) test --quiet --workspace
 	$(CARGO) test --quiet -p verimage --features pkcs11 --test keys pkcs11 -- --nocapture
-	@$(MAKE) --no-print-directory python-test
+	@$(MAKE) --no-print-directory python-test node-test
 
 lint:
 	$(CARGO) fmt --all --check
@@ -82,4 +82,4 @@ fuzz-smoke:
 codes:
 	@$(CARGO) run --quiet -p verimage-cli -- codes --format markdown > docs/codes.md
 
-check: test python-test node-test lint docs deny corpus differential interop fuzz-smoke
+check: test lint docs deny corpus differential interop fuzz-smoke
