@@ -131,6 +131,14 @@ impl Session {
         &self.image
     }
 
+    /// The digest that the reference names, once it is known and no leaf had to find it out.
+    pub fn resolved(&self) -> Option<&Digest> {
+        match &self.resolution {
+            Resolution::Known(resolved) if self.named.is_none() => Some(&resolved.digest),
+            _ => None,
+        }
+    }
+
     /// Goes as far as the answers reach.
     pub fn step(&mut self, context: &Context<'_>) -> Progress {
         if matches!(self.resolution, Resolution::Open)

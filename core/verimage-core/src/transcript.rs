@@ -177,6 +177,12 @@ pub struct Replay {
 }
 
 impl Replay {
+    /// Gives these answers; of two to one want the first.
+    pub fn of(answers: &[Answer]) -> Self {
+        let answers = answers.iter().rev().map(|answer| (answer.want.clone(), answer.result.clone()));
+        Self { answers: answers.collect() }
+    }
+
     /// The recorded answer.
     pub fn answer(&self, want: &Want) -> Result<Vec<Blob>, StoreError> {
         self.answers.get(want).cloned().unwrap_or_else(|| Err(StoreError::unavailable("the transcript has no answer to this")))

@@ -1,17 +1,31 @@
 //! The driver: the only loop that awaits.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
-use verimage_core::{Answer, Context, ImageRef, Learned, Progress, Session, SignatureStore, StoreError, StoreErrorKind, Verdict, Want};
+use verimage_core::{
+    Answer, Context, Digest, ImageRef, Learned, Progress, Session, SignatureStore, StoreError, StoreErrorKind, Verdict, Want,
+};
 
 /// Longer timeouts are as good as none.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
+/// How a session is driven.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) timeout: Duration,
+    /// How many wants are fetched at the same time.
+    pub(crate) concurrency: usize,
+}
+
 /// What came of a session.
 pub(crate) struct Driven {
     pub(crate) verdict: Verdict,
+    /// What the reference names, if that became known.
+    pub(crate) resolved: Option<Digest>,
     /// Every answer, in the order of the wants.
     pub(crate) answers: Vec<Answer>,
     /// What is to be kept for the next time.
@@ -19,19 +33,31 @@ pub(crate) struct Driven {
 }
 
 /// Steps a session to its end.
-pub(crate) async fn drive(
+pub(crate) async fn drive(session: Session, store: &dyn SignatureStore, context: &Context<'_>, pace: Pace) -> Driven {
+    match drive_unless(session, store, context, pace, |_| ready(None::<Infallible>)).await {
+        Ok(driven) => driven,
+        Err(never) => match never {},
+    }
+}
+
+/// The same, unless there is something `known` about the digest that the reference names.
+pub(crate) async fn drive_unless<T, F: Future<Output = Option<T>>>(
     mut session: Session,
     store: &dyn SignatureStore,
     context: &Context<'_>,
-    timeout: Duration,
-    concurrency: usize,
-) -> Driven {
-    let deadline = Instant::now() + timeout.min(LONGEST);
+    pace: Pace,
+    known: impl Fn(Digest) -> F,
+) -> Result<Driven, T> {
+    let deadline = Instant::now() + pace.timeout.min(LONGEST);
     let image = session.image().clone();
     let mut transcript: Vec<Answer> = Vec::new();
+    let mut looked = false;
     loop {
         match session.step(context) {
-            Progress::Done(verdict) => return Driven { verdict: *verdict, answers: transcript, learned: session.take_learned() },
+            Progress::Done(verdict) => {
+                let (resolved, learned) = (session.resolved().cloned(), session.take_learned());
+                return Ok(Driven { verdict: *verdict, resolved, answers: transcript, learned });
+            }
             Progress::Pause => {
                 tokio::task::yield_now().await;
                 if Instant::now() >= deadline {
@@ -39,8 +65,15 @@ pub(crate) async fn drive(
                 }
             }
             Progress::Fetch(wants) => {
-                let fetches = wants.into_iter().map(|want| fetch(store, &image, want, deadline, timeout));
-                let answers: Vec<Answer> = stream::iter(fetches).buffered(concurrency.max(1)).collect().await;
+                // Once, when it became known.
+                if let Some(resolved) = session.resolved().filter(|_| !looked).cloned() {
+                    looked = true;
+                    if let Some(known) = known(resolved).await {
+                        return Err(known);
+                    }
+                }
+                let fetches = wants.into_iter().map(|want| fetch(store, &image, want, deadline, pace.timeout));
+                let answers: Vec<Answer> = stream::iter(fetches).buffered(pace.concurrency.max(1)).collect().await;
                 transcript.extend(answers.iter().cloned());
                 session.supply(answers, context);
             }

@@ -1,6 +1,8 @@
 //! The engine: stores, limits and time, put together once and used for many images.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::ready;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,22 +10,25 @@ use std::time::Duration;
 use jiff::Timestamp;
 use verimage_core::policy::Location;
 use verimage_core::{
-    Answer, Blob, Code, Context, Failure, ImageRef, Learned, Limits, Platform, Policy, Repository, Session, SignatureStore, StateStore,
-    StoreError, Transcript, Verdict, Want, async_trait,
+    Answer, Blob, Code, Context, Digest, Failure, ImageRef, Learned, Limits, Platform, Policy, Repository, Session, SignatureStore,
+    StateStore, StoreError, Transcript, Verdict, Want, async_trait,
 };
 
-use crate::drive::drive;
+use crate::drive::{Driven, Pace, drive, drive_unless};
 use crate::error::Error;
 use crate::router::Router;
 use crate::source::ImageSource;
+#[cfg(feature = "kept-verdicts")]
+use crate::verdicts::Question;
 
 /// Judges images. Keeps connections and tokens between calls; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Verimage {
     router: Router,
     limits: Limits,
-    timeout: Duration,
-    concurrency: usize,
+    pace: Pace,
+    #[cfg(feature = "kept-verdicts")]
+    verdicts: Option<crate::verdicts::Verdicts>,
 }
 
 impl Verimage {
@@ -40,11 +45,44 @@ impl Verimage {
         Ok(self.run(&Request::new(ImageSource::parse(image_ref)?), policy).await?.verdict)
     }
 
-    /// Judges one image with every option, and keeps what it was told.
+    /// Judges one image with every option. Where verdicts are kept ([`Builder::verdicts`]), one that still holds is the answer.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn judge(&self, request: &Request, policy: &Policy) -> Result<Arc<Verdict>, Error> {
+        #[cfg(feature = "kept-verdicts")]
+        if let Some(verdicts) = &self.verdicts
+            && let Some(question) = Question::of(request, policy)
+        {
+            return verdicts.judge(self, &question, request, policy).await;
+        }
+        Ok(Arc::new(self.run(request, policy).await?.verdict))
+    }
+
+    /// The verdict that [`judge`](Self::judge) would give at once, asking nobody; nothing if somebody is to be asked.
+    #[cfg(feature = "kept-verdicts")]
+    pub fn kept(&self, request: &Request, policy: &Policy) -> Option<Arc<Verdict>> {
+        self.verdicts.as_ref()?.find(&Question::of(request, policy)?)
+    }
+
+    /// Judges one image with every option, anew, and keeps what it was told.
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
     pub async fn run(&self, request: &Request, policy: &Policy) -> Result<Verification, Error> {
+        match self.run_unless(request, policy, |_| ready(None::<Infallible>)).await? {
+            Ok(verification) => Ok(verification),
+            Err(never) => match never {},
+        }
+    }
+
+    /// The same, unless there is something `known` about the digest that the reference names.
+    pub(crate) async fn run_unless<T, F: Future<Output = Option<T>>>(
+        &self,
+        request: &Request,
+        policy: &Policy,
+        known: impl Fn(Digest) -> F,
+    ) -> Result<Result<Verification, T>, Error> {
         let image = request.source.judged_as(request.name.as_ref())?;
         let router = self.route(&request.source);
         let now = request.at.map_or_else(now, Ok)?;
@@ -56,9 +94,29 @@ impl Verimage {
         }
         let location = if request.name.is_some() { Location::Registry } else { request.source.location() };
         session = session.located(location.clone());
-        let mut driven = drive(session, &router, &context, self.timeout, self.concurrency).await;
+        let mut driven = match drive_unless(session, &router, &context, self.pace, known).await {
+            Ok(driven) => driven,
+            Err(known) => return Ok(Err(known)),
+        };
         self.keep(&driven.learned, &mut driven.verdict).await;
-        Ok(Verification { verdict: driven.verdict, answers: driven.answers, limits: self.limits.clone(), location })
+        let Driven { verdict, resolved, answers, .. } = driven;
+        Ok(Ok(Verification { verdict, resolved, answers, limits: self.limits.clone(), location }))
+    }
+
+    /// What the same answers say of `image` in its registry at another time.
+    #[cfg(feature = "kept-verdicts")]
+    pub(crate) async fn judge_again(
+        &self,
+        image: &ImageRef,
+        request: &Request,
+        policy: &Policy,
+        told: &verimage_core::Replay,
+        at: Timestamp,
+    ) -> Verdict {
+        let mut context = Context::new(at, &self.limits);
+        context.all_evidence = request.all_evidence;
+        let session = Session::new(policy, image.clone(), request.platform.clone());
+        drive(session, told, &context, self.pace).await.verdict
     }
 
     /// Keeps what was learned, also of an image that is not allowed. A first contact that is forgotten again would be the
@@ -96,7 +154,7 @@ impl Verimage {
         if transcript.is_resolved() {
             session = session.always_resolving();
         }
-        Ok(drive(session, &store, &context, self.timeout, self.concurrency).await.verdict)
+        Ok(drive(session, &store, &context, self.pace).await.verdict)
     }
 
     /// The store that answers for an image: its layout, or the registries.
@@ -132,7 +190,7 @@ impl SignatureStore for Unusable {
     }
 }
 
-fn now() -> Result<Timestamp, Error> {
+pub(crate) fn now() -> Result<Timestamp, Error> {
     Timestamp::try_from(std::time::SystemTime::now()).map_err(|_| Error::Clock)
 }
 
@@ -177,7 +235,9 @@ pub struct Replayed {
 pub struct Verification {
     /// The answer.
     pub verdict: Verdict,
-    answers: Vec<Answer>,
+    #[cfg_attr(not(feature = "kept-verdicts"), allow(dead_code))]
+    pub(crate) resolved: Option<Digest>,
+    pub(crate) answers: Vec<Answer>,
     limits: Limits,
     location: Location,
 }
@@ -210,8 +270,9 @@ pub struct Builder {
     state: Option<Arc<dyn StateStore>>,
     allow_private: Vec<String>,
     limits: Limits,
-    timeout: Duration,
-    concurrency: usize,
+    pace: Pace,
+    #[cfg(feature = "kept-verdicts")]
+    verdicts: Option<crate::verdicts::Verdicts>,
 }
 
 impl Default for Builder {
@@ -230,8 +291,9 @@ impl Default for Builder {
             state: None,
             allow_private: Vec::new(),
             limits: Limits::default(),
-            timeout: Duration::from_secs(30),
-            concurrency: 16,
+            pace: Pace { timeout: Duration::from_secs(30), concurrency: 16 },
+            #[cfg(feature = "kept-verdicts")]
+            verdicts: None,
         }
     }
 }
@@ -326,7 +388,15 @@ impl Builder {
     /// How long one verification may take. 30 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.pace.timeout = timeout;
+        self
+    }
+
+    /// Keeps verdicts over images in registries, for [`Verimage::judge`]. Without it every question is asked anew.
+    #[cfg(feature = "kept-verdicts")]
+    #[must_use]
+    pub fn verdicts(mut self, verdicts: crate::verdicts::Verdicts) -> Self {
+        self.verdicts = Some(verdicts);
         self
     }
 
@@ -351,7 +421,13 @@ impl Builder {
         let web = self.web.or_else(|| if offline { None } else { machine_web(self.allow_private) });
         let (repositories, named, state) = (self.repositories, self.named, self.state);
         let router = Router { image: None, registry, repositories, web, lookaside, notary, state, named };
-        Ok(Verimage { router, limits: self.limits, timeout: self.timeout, concurrency: self.concurrency })
+        Ok(Verimage {
+            router,
+            limits: self.limits,
+            pace: self.pace,
+            #[cfg(feature = "kept-verdicts")]
+            verdicts: self.verdicts,
+        })
     }
 
     #[cfg(any(feature = "notary-v1", feature = "registry", feature = "simple-signing"))]

@@ -5,7 +5,7 @@ use verimage_core::{PolicyError, TranscriptError};
 use crate::source::SourceError;
 
 /// Why a question could not be asked. A denied image is no error.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The policy cannot be used.

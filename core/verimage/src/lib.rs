@@ -18,6 +18,8 @@ mod state;
 mod transfer;
 pub mod trust;
 mod trust_store;
+#[cfg(feature = "kept-verdicts")]
+mod verdicts;
 #[cfg(feature = "revocation")]
 mod web;
 
@@ -29,6 +31,9 @@ pub use material::{FolderMaterial, MaterialSource};
 pub use quick::{QuickGpg, QuickIdentity, QuickNotary, QuickNotation, QuickPolicy, QuickReference, QuickSigner, quick_key};
 pub use source::{ImageSource, SourceError};
 pub use state::{MemoryState, StateFolder};
+
+#[cfg(feature = "kept-verdicts")]
+pub use verdicts::{Keeping, Verdicts};
 
 pub use verimage_core as core;
 pub use verimage_core::{Code, CodeClass, Decision, Digest, ImageRef, Limits, Platform, Policy, PolicyError, Replay, Transcript, Verdict};
