@@ -11,12 +11,16 @@ use crate::failure::Failure;
 
 /// An engine that reaches registries as the flags say, and as this machine's container tools do where they say nothing.
 pub(crate) fn engine(arguments: &TransportArguments) -> Result<Verimage, Failure> {
+    builder(arguments)?.build().map_err(Failure::from)
+}
+
+/// The same, to be completed.
+pub(crate) fn builder(arguments: &TransportArguments) -> Result<Builder, Failure> {
     let builder = Verimage::builder().timeout(arguments.timeout);
     let builder = arguments.allow_private.iter().fold(builder, |builder, host| builder.allow_private(host));
     let builder = arguments.registries_d.iter().fold(builder, |builder, folder| builder.registries_d(folder));
     let builder = if arguments.offline { builder.offline() } else { servers(builder, arguments)? };
-    let builder = state(arguments).into_iter().fold(builder, |builder, state| builder.state(Arc::new(state)));
-    builder.build().map_err(Failure::from)
+    Ok(state(arguments).into_iter().fold(builder, |builder, state| builder.state(Arc::new(state))))
 }
 
 /// Where is kept what was seen of collections on Notary servers.

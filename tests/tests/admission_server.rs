@@ -23,8 +23,13 @@ fn fixtures() -> PathBuf {
 /// A registry in which a repository is the layout of its name. One that is called `silent` never answers.
 #[derive(Debug, Default)]
 struct Layouts {
+    /// How often what a tag names was asked.
     asked: AtomicUsize,
+    fetched: AtomicUsize,
 }
+
+/// The questions of one verification by digest, without knowing what the registry can do.
+const ONE_VERIFICATION: usize = 3;
 
 #[async_trait]
 impl SignatureStore for Layouts {
@@ -32,6 +37,7 @@ impl SignatureStore for Layouts {
         if image.path() == "silent" {
             std::future::pending::<()>().await;
         }
+        self.fetched.fetch_add(1, Ordering::Relaxed);
         if want.what == What::Resolve {
             self.asked.fetch_add(1, Ordering::Relaxed);
         }
@@ -79,21 +85,29 @@ fn write_policy(folder: &Path, key: &str) {
 }
 
 fn config(folder: &Path) -> ServerConfig {
+    config_with(folder, "")
+}
+
+fn config_with(folder: &Path, more: &str) -> ServerConfig {
     let text = "apiVersion: verimage/v1\nkind: ServerConfig\nlisten: 127.0.0.1:0\npolicy: policy.yaml\ntls: { certificate: tls.crt, key: tls.key }\nreloadSeconds: 1\ndrainSeconds: 0\nexcludedNamespaces: [kube-system]\nextractors:\n- { group: tekton.dev, kind: Task, images: [/spec/steps/*/image] }\n";
-    fs::write(folder.join("server.yaml"), text).unwrap();
+    fs::write(folder.join("server.yaml"), format!("{text}{more}")).unwrap();
     ServerConfig::load(&folder.join("server.yaml")).unwrap()
 }
 
 impl World {
     async fn new() -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::with(TempDir::new().unwrap(), "").await
+    }
+
+    /// A server with more in its configuration.
+    async fn with(folder: TempDir, more: &str) -> Self {
         let pem = write_certificate(folder.path());
         write_policy(folder.path(), "p256");
         let layouts = Arc::new(Layouts::default());
-        let engine = Verimage::builder().registry(layouts.clone()).build().unwrap();
+        let engine = Verimage::builder().registry(layouts.clone());
         let (sender, events) = unbounded_channel();
         let report = move |event| drop(sender.send(event));
-        let server = Server::start(config(folder.path()), engine, report).await.unwrap();
+        let server = Server::start(config_with(folder.path(), more), engine, report).await.unwrap();
         let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
         let client = Client::builder().tls_certs_only([root]).no_proxy().build().unwrap();
         Self { folder, layouts, server, client, events }
@@ -235,14 +249,49 @@ async fn equal_questions_are_asked_once() {
     let request = pod(&images);
     let answers = join_all((0..50).map(|_| world.ask("/validate", &request))).await;
     assert!(answers.iter().all(|answer| answer["allowed"] == true));
+    assert_eq!(world.layouts.fetched.swap(0, Ordering::Relaxed), ONE_VERIFICATION);
+    assert_eq!(world.ask("/validate", &request).await["allowed"], true);
+    assert_eq!(world.layouts.fetched.load(Ordering::Relaxed), 0);
     let (_, metrics) = world.get("/metrics").await;
-    assert!(metrics.contains("verimage_verifications_total{result=\"allow\"} 1\n"), "{metrics}");
+    assert!(metrics.contains("verimage_verifications_total{result=\"allow\",cache=\"hit\"} "), "{metrics}");
     let tag = pod(&["registry.example/p256:v1"]);
     let before = world.layouts.asked.load(Ordering::Relaxed);
     for _ in 0..3 {
         assert_eq!(world.ask("/validate", &tag).await["allowed"], true);
     }
     assert_eq!(world.layouts.asked.load(Ordering::Relaxed), before + 3, "a tag is resolved anew");
+    world.server.stop().await.unwrap();
+}
+
+/// What is pinned at the first door is known at the second (section 3.3 of the admission contract).
+#[tokio::test]
+async fn what_one_door_pinned_costs_nothing_at_the_other() {
+    let world = World::new().await;
+    let pinned = world.ask("/mutate", &pod(&["registry.example/p256:v1"])).await;
+    let patch: Value = serde_json::from_slice(&STANDARD.decode(pinned["patch"].as_str().unwrap()).unwrap()).unwrap();
+    let fetched = world.layouts.fetched.swap(0, Ordering::Relaxed);
+    assert_eq!(fetched, ONE_VERIFICATION + 1);
+    let again = world.ask("/validate", &pod(&[patch[1]["value"].as_str().unwrap()])).await;
+    assert_eq!((&again["allowed"], world.layouts.fetched.load(Ordering::Relaxed)), (&json!(true), 0));
+    world.server.stop().await.unwrap();
+}
+
+/// A namespace's own policy judges there and nowhere else, whichever verdicts are kept.
+#[tokio::test]
+async fn namespaces_have_policies_of_their_own() {
+    let folder = TempDir::new().unwrap();
+    write_policy(folder.path(), "other");
+    fs::rename(folder.path().join("policy.yaml"), folder.path().join("tenant.yaml")).unwrap();
+    let world = World::with(folder, "namespacePolicies: [{ namespaces: [tenant, second], policy: tenant.yaml }]\n").await;
+    let allowed = async |namespace: Option<&str>| {
+        let mut request = pod(&["registry.example/p256:v1"]);
+        request["namespace"] = namespace.into();
+        world.ask("/validate", &request).await["allowed"] == true
+    };
+    for _ in 0..2 {
+        assert!(allowed(Some("demo")).await && allowed(None).await && allowed(Some("Tenant")).await);
+        assert!(!allowed(Some("tenant")).await && !allowed(Some("second")).await);
+    }
     world.server.stop().await.unwrap();
 }
 
@@ -278,7 +327,7 @@ async fn policy_and_certificate_are_taken_up_and_bad_ones_are_not() {
 #[tokio::test]
 async fn a_server_starts_with_everything_or_not_at_all() {
     let folder = TempDir::new().unwrap();
-    let engine = || Verimage::builder().offline().build().unwrap();
+    let engine = || Verimage::builder().offline();
     write_certificate(folder.path());
     let missing = Server::start(config(folder.path()), engine(), drop).await;
     assert!(matches!(missing, Err(StartError::Policy(_))), "{missing:?}");
@@ -293,7 +342,7 @@ async fn a_server_that_stops_is_not_ready() {
     let world = World::new().await;
     let mut config = config(world.folder.path());
     config.drain_seconds = 300;
-    let engine = Verimage::builder().registry(world.layouts.clone()).build().unwrap();
+    let engine = Verimage::builder().registry(world.layouts.clone());
     let server = Server::start(config, engine, drop).await.unwrap();
     let url = format!("https://{}", server.address());
     let stopping = tokio::spawn(server.stop());

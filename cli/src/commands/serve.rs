@@ -10,11 +10,12 @@ use crate::transport;
 
 pub(crate) async fn run(arguments: ServeArguments, console: &mut Console) -> Result<Exit, Failure> {
     let config = ServerConfig::load(&arguments.config).map_err(|error| Failure::usage(error.to_string()))?;
-    let engine = transport::engine(&arguments.transport)?;
+    let engine = transport::builder(&arguments.transport)?;
     let failed = |error: std::io::Error| Failure::usage(format!("signals cannot be waited for: {error}"));
     let mut stop = StopSignals::new().map_err(failed)?;
     let server = Server::start(config, engine, |event| tell(&event)).await.map_err(|error| match error {
         StartError::Policy(error) => Failure::policy(error, None),
+        StartError::Engine(error) => Failure::from(error),
         other => Failure::usage(other.to_string()),
     })?;
     say(console, &format!("listening at https://{}", server.address()))?;
@@ -35,7 +36,7 @@ fn tell(event: &Event) {
     let mut page = Page::default();
     let now = Timestamp::try_from(std::time::SystemTime::now()).map(|now| format!("{now:.0} ")).unwrap_or_default();
     match event {
-        Event::PolicyChanged { digest } => page.plain(&format!("{now}another policy is in force: {digest}")),
+        Event::PolicyChanged { source, digest } => page.plain(&format!("{now}another policy is in force: {source}, {digest}")),
         Event::CertificateChanged => page.plain(&format!("{now}another certificate is in use")),
         Event::PolicyRefused(reason) => page.marked(Tone::Bad, &format!("{now}the old policy stays in force:"), reason),
         Event::CertificateRefused(reason) => page.marked(Tone::Bad, &format!("{now}the old certificate stays in use:"), reason),

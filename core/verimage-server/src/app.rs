@@ -1,8 +1,7 @@
 //! What is answered to whom.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -11,15 +10,15 @@ use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures_util::future::join_all;
 use serde::Deserialize;
-use verimage::Policy;
+use verimage::Verimage;
 use verimage_admission::{Images, Judged, MAX_REVIEW_BYTES, ObjectImage, Purpose, Review, SourceImage, answer, refuse};
 use verimage_core::{ImageRef, Verdict};
 
 use crate::config::ServerConfig;
+use crate::judging::Judging;
 use crate::metrics::{Answered, Metrics};
-use crate::verdicts::Verdicts;
+use crate::policies::Policies;
 
 /// Everything that requests share.
 #[derive(Debug)]
@@ -27,21 +26,15 @@ pub(crate) struct App {
     pub(crate) config: ServerConfig,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) draining: AtomicBool,
-    policy: RwLock<Policy>,
-    verdicts: Verdicts,
+    pub(crate) policies: Policies,
+    engine: Verimage,
+    judging: Judging,
 }
 
 impl App {
-    pub(crate) fn new(config: ServerConfig, policy: Policy, verdicts: Verdicts, metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self { config, metrics, draining: AtomicBool::new(false), policy: RwLock::new(policy), verdicts })
-    }
-
-    pub(crate) fn policy(&self) -> Policy {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn set_policy(&self, policy: Policy) {
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    pub(crate) fn new(config: ServerConfig, policies: Policies, engine: Verimage, metrics: Arc<Metrics>) -> Arc<Self> {
+        let judging = Judging::new(Arc::clone(&metrics));
+        Arc::new(Self { config, metrics, draining: AtomicBool::new(false), policies, engine, judging })
     }
 
     pub(crate) fn router(self: &Arc<Self>) -> Router {
@@ -144,7 +137,7 @@ impl App {
                 Err(error) => return ("deny", refuse(review, &error.to_string())),
             },
         };
-        match tokio::time::timeout(deadline, self.judge(&images)).await {
+        match tokio::time::timeout(deadline, self.judge(review, &images)).await {
             Ok(Ok(verdicts)) => {
                 let judged: Vec<Judged<'_>> =
                     images.iter().zip(&verdicts).map(|(image, verdict)| Judged { image, verdict: verdict.as_ref() }).collect();
@@ -159,18 +152,10 @@ impl App {
         }
     }
 
-    /// The verdict over each image, in their order; each image is judged once.
-    async fn judge(&self, images: &[ObjectImage]) -> Result<Vec<Arc<Verdict>>, Arc<str>> {
-        let policy = self.policy();
-        let different: BTreeSet<String> = images.iter().map(|image| image.reference.to_string()).collect();
-        let by_text = |text: &String| images.iter().find(|image| image.reference.to_string() == *text).map(|image| &image.reference);
-        let references: Vec<&ImageRef> = different.iter().filter_map(by_text).collect();
-        let judged = join_all(references.iter().map(|image| self.verdicts.judge(image, &policy))).await;
-        let verdicts = judged.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let of = |image: &ObjectImage| {
-            let place = references.iter().position(|reference| **reference == image.reference);
-            place.and_then(|place| verdicts.get(place).cloned()).ok_or_else(|| Arc::from("an image was left out"))
-        };
-        images.iter().map(of).collect()
+    /// The verdict over each image, in their order.
+    async fn judge(&self, review: &Review, images: &[ObjectImage]) -> Result<Vec<Arc<Verdict>>, Arc<str>> {
+        let policy = self.policies.of(review.namespace.as_deref()).ok_or_else(|| Arc::from("there is no policy"))?;
+        let references: Vec<&ImageRef> = images.iter().map(|image| &image.reference).collect();
+        self.judging.all(&self.engine, &references, &policy).await
     }
 }

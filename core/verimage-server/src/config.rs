@@ -1,11 +1,13 @@
 //! The server's configuration, `kind: ServerConfig`.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use verimage::Keeping;
 use verimage_admission::Extractor;
 use verimage_core::policy::read_config;
 use verimage_import::Document;
@@ -27,6 +29,9 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The policy, in any format that verimage reads; a relative path starts at the folder of this file, as all do.
     pub policy: PathBuf,
+    /// Policies of single namespaces, which judge there in the place of `policy`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespace_policies: Vec<NamespacePolicy>,
     /// The certificate that API servers know it by.
     pub tls: Tls,
     /// The folder of trust stores that a policy of notation names.
@@ -47,6 +52,57 @@ pub struct ServerConfig {
     /// Where other kinds of objects have their images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extractors: Vec<Extractor>,
+    /// How long verdicts are kept.
+    #[serde(default)]
+    pub cache: Cache,
+}
+
+/// A policy for some namespaces.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NamespacePolicy {
+    /// The names of the namespaces, each in one such list at most.
+    pub namespaces: Vec<String>,
+    /// The policy, in any format that verimage reads.
+    pub policy: PathBuf,
+}
+
+/// How long verdicts are kept, and how many. A verdict is kept for a digest under one policy with one set of keys.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Cache {
+    /// The longest time for one that allows, in seconds, at most 86400: an hour. It ends where the evidence does.
+    pub allowed_seconds: u64,
+    /// How long one that denies, in seconds, at most 3600: 30.
+    pub denied_seconds: u64,
+    /// How long what a tag names is believed without asking, in seconds, at most 30: not at all.
+    pub resolved_seconds: u64,
+    /// How much memory all of it takes, about, in MiB, 1 to 4096: 64.
+    pub megabytes: u64,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        let Keeping { allowed, denied, resolved, bytes } = Keeping::default();
+        Self {
+            allowed_seconds: allowed.as_secs(),
+            denied_seconds: denied.as_secs(),
+            resolved_seconds: resolved.as_secs(),
+            megabytes: bytes >> 20,
+        }
+    }
+}
+
+impl Cache {
+    pub(crate) fn keeping(&self) -> Keeping {
+        let seconds = Duration::from_secs;
+        Keeping {
+            allowed: seconds(self.allowed_seconds),
+            denied: seconds(self.denied_seconds),
+            resolved: seconds(self.resolved_seconds),
+            bytes: self.megabytes << 20,
+        }
+    }
 }
 
 /// The version of the configuration.
@@ -120,19 +176,40 @@ impl ServerConfig {
     fn check(&self) -> Result<(), (String, String)> {
         let within = |field: &str, value: u64, least: u64, most: u64| match (least..=most).contains(&value) {
             true => Ok(()),
-            false => Err((format!("/{field}"), format!("`{field}` is a number of seconds from {least} to {most}"))),
+            false => Err((format!("/{field}"), format!("`{field}` is a number from {least} to {most}"))),
         };
         within("deadlineSeconds", self.deadline_seconds, 1, LONGEST_DEADLINE)?;
         within("reloadSeconds", self.reload_seconds, 1, 3600)?;
         within("drainSeconds", self.drain_seconds, 0, 300)?;
+        within("cache/allowedSeconds", self.cache.allowed_seconds, 0, 86_400)?;
+        within("cache/deniedSeconds", self.cache.denied_seconds, 0, 3600)?;
+        within("cache/resolvedSeconds", self.cache.resolved_seconds, 0, 30)?;
+        within("cache/megabytes", self.cache.megabytes, 1, 4096)?;
+        self.check_namespaces()?;
         for (index, extractor) in self.extractors.iter().enumerate() {
             extractor.check().map_err(|error| (format!("/extractors/{index}{}", error.pointer), error.message))?;
         }
         Ok(())
     }
 
+    /// A namespace that stands twice, or also among those that are admitted without a look, has no one meaning.
+    fn check_namespaces(&self) -> Result<(), (String, String)> {
+        let mut known: BTreeSet<&str> = self.excluded_namespaces.iter().map(String::as_str).collect();
+        for (index, own) in self.namespace_policies.iter().enumerate() {
+            let place = format!("/namespacePolicies/{index}/namespaces");
+            if own.namespaces.is_empty() {
+                return Err((place, "at least one namespace is needed".to_owned()));
+            }
+            if let Some(twice) = own.namespaces.iter().find(|namespace| !known.insert(namespace.as_str())) {
+                return Err((place, format!("the namespace `{twice}` stands here and elsewhere")));
+            }
+        }
+        Ok(())
+    }
+
     fn start_at(&mut self, folder: &Path) {
         let paths = [&mut self.policy, &mut self.tls.certificate, &mut self.tls.key].into_iter().chain(&mut self.trust_stores);
+        let paths = paths.chain(self.namespace_policies.iter_mut().map(|own| &mut own.policy));
         paths.for_each(|path| *path = folder.join(&*path));
     }
 
@@ -182,6 +259,12 @@ mod tests {
             ("extractors:\n- { group: a, kind: B }\n", "server.yaml:6"),
             ("extractors:\n- { group: a, kind: B, images: [x] }\n", "server.yaml:6"),
             ("policy: other\n", "server.yaml:5"),
+            ("cache: { resolvedSeconds: 31 }\n", "server.yaml:5"),
+            ("cache: { megabytes: 0 }\n", "server.yaml:5"),
+            ("namespacePolicies:\n- { namespaces: [], policy: p }\n", "server.yaml:6"),
+            ("namespacePolicies:\n- { namespaces: [a, b, a], policy: p }\n", "server.yaml:6"),
+            ("namespacePolicies:\n- { namespaces: [a], policy: p }\n- { namespaces: [a], policy: q }\n", "server.yaml:7"),
+            ("excludedNamespaces: [a]\nnamespacePolicies:\n- { namespaces: [a], policy: p }\n", "server.yaml:7"),
         ] {
             let error = load(&format!("{GOOD}{more}")).unwrap_err().to_string();
             assert!(error.contains(place), "{more}: {error}");

@@ -2,9 +2,10 @@
 
 mod app;
 mod config;
+mod judging;
 mod metrics;
+mod policies;
 mod server;
-mod verdicts;
 
-pub use config::{ConfigError, ServerConfig, Tls};
+pub use config::{Cache, ConfigError, NamespacePolicy, ServerConfig, Tls};
 pub use server::{Event, Server, StartError};

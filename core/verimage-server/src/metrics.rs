@@ -22,8 +22,10 @@ pub(crate) struct Answered {
 /// An image that was judged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Judgement {
-    /// The decision, or `error`.
+    /// The decision.
     pub(crate) result: &'static str,
+    /// `hit` if the verdict was kept, else `miss`.
+    pub(crate) cache: &'static str,
 }
 
 /// Something that was read again.
@@ -50,7 +52,7 @@ impl Metrics {
         let durations = Histogram::new(BOUNDS);
         let mut registry = Registry::with_prefix("verimage");
         registry.register("admission_requests", "Reviews that were answered", Family::clone(&requests));
-        registry.register("verifications", "Images that were judged, without those whose verdict was kept", Family::clone(&verifications));
+        registry.register("verifications", "Images that were judged", Family::clone(&verifications));
         registry.register("reloads", "Changes of policy and certificate, and failures to take them up", Family::clone(&reloads));
         registry.register("admission_duration_seconds", "How long reviews took", durations.clone());
         Self { registry, requests, verifications, reloads, durations }

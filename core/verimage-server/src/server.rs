@@ -10,12 +10,12 @@ use std::time::Duration;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::task::JoinHandle;
-use verimage::{Policy, PolicyError, PolicyLoader, Verimage};
+use verimage::{Builder, PolicyError, Verdicts};
 
 use crate::app::App;
 use crate::config::{ServerConfig, Tls};
 use crate::metrics::{Metrics, Reload};
-use crate::verdicts::Verdicts;
+use crate::policies::{Change, Policies};
 
 /// What happens while a server runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ use crate::verdicts::Verdicts;
 pub enum Event {
     /// Another policy, or other keys, are in force.
     PolicyChanged {
+        /// The file.
+        source: String,
         /// The digest of the policy's text.
         digest: String,
     },
@@ -38,9 +40,12 @@ pub enum Event {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The policy cannot be used.
+    /// A policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// Registries cannot be reached as this machine is set up.
+    #[error(transparent)]
+    Engine(#[from] verimage::Error),
     /// The certificate or its key cannot be used.
     #[error("the certificate `{}` with the key `{}`: {error}", certificate.display(), key.display())]
     Tls {
@@ -72,15 +77,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Loads everything and listens. `report` is told what happens from then on.
+    /// Loads everything and listens. `engine` says how registries are reached; `report` is told what happens from then on.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(config: ServerConfig, engine: Verimage, report: impl Fn(Event) + Send + Sync + 'static) -> Result<Self, StartError> {
+    pub async fn start(config: ServerConfig, engine: Builder, report: impl Fn(Event) + Send + Sync + 'static) -> Result<Self, StartError> {
         // One that is installed already is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let loader = loader(&config);
-        let policy = loader.load_async(&config.policy).await?;
+        let engine = engine.verdicts(Verdicts::new(config.cache.keeping())).build()?;
+        let policies = Policies::load(&config).await?;
         let Tls { certificate, key } = config.tls.clone();
         let tls = RustlsConfig::from_pem_file(&certificate, &key).await;
         let tls = tls.map_err(|error| StartError::Tls { certificate, key, error })?;
@@ -90,9 +95,9 @@ impl Server {
         let address = listener.local_addr().map_err(listen)?;
         let (metrics, handle) = (Arc::new(Metrics::new()), Handle::new());
         let bound = axum_server::from_tcp_rustls(listener, tls.clone()).map_err(listen)?.handle(handle.clone());
-        let app = App::new(config, policy, Verdicts::new(engine, Arc::clone(&metrics)), metrics);
+        let app = App::new(config, policies, engine, metrics);
         let serving = tokio::spawn(bound.serve(app.router().into_make_service()));
-        let watching = tokio::spawn(watch(Arc::clone(&app), loader, tls, report));
+        let watching = tokio::spawn(watch(Arc::clone(&app), tls, report));
         Ok(Self { address, app, handle, serving, watching })
     }
 
@@ -116,21 +121,16 @@ impl Server {
     }
 }
 
-fn loader(config: &ServerConfig) -> PolicyLoader {
-    config.trust_stores.iter().fold(PolicyLoader::new(), |loader, folder| loader.trust_stores(folder.clone()))
-}
-
-/// Reads policy and certificate again and again. Contents are compared, since files in a cluster are links that move.
-async fn watch(app: Arc<App>, loader: PolicyLoader, tls: RustlsConfig, report: impl Fn(Event)) {
+/// Reads policies and certificate again and again. Contents are compared, since files in a cluster are links that move.
+async fn watch(app: Arc<App>, tls: RustlsConfig, report: impl Fn(Event)) {
     let mut certificate = contents(&app.config.tls).await;
-    let mut refused = None;
     loop {
         tokio::time::sleep(Duration::from_secs(app.config.reload_seconds)).await;
-        let event = reload_policy(&app, &loader, &mut refused).await;
+        reload_policies(&app).await.into_iter().for_each(&report);
         let seen = contents(&app.config.tls).await;
         let other = if seen == certificate { None } else { Some(reload_certificate(&app, &tls).await) };
         certificate = seen;
-        event.into_iter().chain(other).for_each(&report);
+        other.into_iter().for_each(&report);
     }
 }
 
@@ -139,29 +139,19 @@ async fn contents(tls: &Tls) -> [Option<Vec<u8>>; 2] {
 }
 
 /// The same refusal is told once.
-async fn reload_policy(app: &App, loader: &PolicyLoader, refused: &mut Option<String>) -> Option<Event> {
+async fn reload_policies(app: &App) -> Vec<Event> {
     let count = |result| app.metrics.reloads.get_or_create(&Reload { what: "policy", result }).inc();
-    let is_same =
-        |policy: &Policy, other: &Policy| policy.digest() == other.digest() && policy.material_digest() == other.material_digest();
-    match loader.load_async(&app.config.policy).await {
-        Ok(policy) => {
-            *refused = None;
-            if is_same(&policy, &app.policy()) {
-                return None;
-            }
+    let event = |change| match change {
+        Change::Changed(policy) => {
             count("changed");
-            let digest = policy.digest().to_string();
-            app.set_policy(policy);
-            Some(Event::PolicyChanged { digest })
+            Some(Event::PolicyChanged { source: policy.source().to_owned(), digest: policy.digest().to_string() })
         }
-        Err(error) => {
+        Change::Refused { reason, is_new } => {
             count("failed");
-            let reason = error.to_string();
-            let is_new = refused.as_ref() != Some(&reason);
-            *refused = Some(reason.clone());
             is_new.then_some(Event::PolicyRefused(reason))
         }
-    }
+    };
+    app.policies.reload().await.into_iter().filter_map(event).collect()
 }
 
 async fn reload_certificate(app: &App, tls: &RustlsConfig) -> Event {
