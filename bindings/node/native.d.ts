@@ -52,6 +52,7 @@ export declare class Policy {
 export declare class Engine {
   private constructor();
   static build(options: string, stores: NamedStore[]): Engine | Refusal;
+  kept(image: string, policy: Policy, question: string): string | null | Refusal;
   verify(image: string, policy: Policy, question: string, cancellation?: Cancellation): Promise<string | Refusal>;
 }
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
-use verimage::{ImageSource, PolicyLoader, Request, Verimage};
+use verimage::{ImageSource, Keeping, PolicyLoader, Request, Verdicts, Verimage};
 
 /// Calls before the clock starts, and calls on the clock.
 const CALLS: [u32; 2] = [500, 5_000];
@@ -16,17 +16,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: warm POLICY IMAGE [NAME]".into());
     };
     let policy = Arc::new(PolicyLoader::new().load(policy.as_ref())?);
-    let engine = Verimage::builder().offline().build()?;
+    let engine = Verimage::builder().verdicts(Verdicts::new(Keeping::default())).build()?;
     let mut request = Request::new(ImageSource::parse(&image)?);
     request.name = arguments.next().map(|name| name.parse()).transpose()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut begin = Instant::now();
     for calls in CALLS {
         begin = Instant::now();
         for _ in 0..calls {
             let (engine, request, policy) = (engine.clone(), request.clone(), policy.clone());
-            let task = runtime.spawn(async move { engine.run(&request, &policy).await });
-            serde_json::to_string(&runtime.block_on(task)??.verdict)?;
+            let task = runtime.spawn(async move { engine.judge(&request, &policy).await });
+            serde_json::to_string(&*runtime.block_on(task)??)?;
         }
     }
     #[allow(clippy::print_stdout, reason = "its one answer")]

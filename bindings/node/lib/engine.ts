@@ -42,6 +42,11 @@ export interface EngineOptions {
   allowPrivate?: readonly string[];
   /** Where is kept what was seen on Notary servers: by default the user's folder; false keeps nothing, and verdicts warn. */
   stateDir?: string | false;
+  /**
+   * How long a verdict that allows a digest of a registry is kept at most, in milliseconds: an hour, and never longer than its
+   * evidence holds. What a tag names is asked each time. 0 keeps none.
+   */
+  keepVerdicts?: number;
   /** Answers for every registry. */
   registry?: SignatureStore;
   /** Answers for lookasides of signatures. */
@@ -89,7 +94,7 @@ export type Outcome =
   | { readonly image: string; readonly verdict: Verdict; readonly error: null }
   | { readonly image: string; readonly verdict: null; readonly error: VerimageError };
 
-/** Judges images. Keeps connections and tokens between calls. */
+/** Judges images. Keeps connections, tokens and verdicts between calls. */
 export class Verimage {
   readonly #engine: Engine;
   readonly #trustStores: string | undefined;
@@ -122,7 +127,11 @@ export class Verimage {
     checkText('image', image);
     const { policy, signal, at, ...rest } = options;
     const question = optionsOf({ ...rest, at: types.isDate(at) ? timeOf(at) : at });
-    if (signal === undefined) return settled(await this.#engine.verify(image, (await this.#policyFor(policy)).native, question));
+    if (signal === undefined) {
+      const { native } = await this.#policyFor(policy);
+      const kept = this.#engine.kept(image, native, question);
+      return settled(kept ?? (await this.#engine.verify(image, native, question)));
+    }
     const cancellation = new Cancellation();
     return abortable(signal, () => cancellation.cancel(), async () => {
       const { native } = await this.#policyFor(policy);

@@ -8,7 +8,7 @@ use napi::bindgen_prelude::{Either, PromiseRaw};
 use napi::{Env, Result};
 use napi_derive::napi;
 use tokio::sync::Notify;
-use verimage::{Request, Verimage};
+use verimage::{Request, Verdict, Verimage};
 
 use crate::options::{EngineOptions, Question};
 use crate::policy::Policy;
@@ -30,6 +30,19 @@ impl Engine {
     pub fn build(options: String, stores: Vec<NamedStore>) -> Either<Engine, Refusal> {
         match contained_now(|| EngineOptions::parse(&options)?.build(stores)) {
             Ok(engine) => Either::A(Self(engine)),
+            Err(refusal) => Either::B(refusal),
+        }
+    }
+
+    /// The verdict that is there without a question to anybody, as JSON.
+    #[napi(catch_unwind)]
+    pub fn kept(&self, image: String, policy: &Policy, question: String) -> Either<Option<String>, Refusal> {
+        let kept = || {
+            let request = Question::parse(&question)?.about(&image)?;
+            self.0.kept(&request, &policy.0).map(|verdict| json(&verdict)).transpose()
+        };
+        match contained_now(kept) {
+            Ok(kept) => Either::A(kept),
             Err(refusal) => Either::B(refusal),
         }
     }
@@ -60,8 +73,11 @@ impl Engine {
 }
 
 async fn judge(engine: &Verimage, request: &Request, policy: &verimage::Policy) -> std::result::Result<String, Refusal> {
-    let verification = engine.run(request, policy).await?;
-    serde_json::to_string(&verification.verdict).map_err(|_| Refusal::internal())
+    json(&*engine.judge(request, policy).await?)
+}
+
+fn json(verdict: &Verdict) -> std::result::Result<String, Refusal> {
+    serde_json::to_string(verdict).map_err(|_| Refusal::internal())
 }
 
 /// Drops the work, and with it what it waits for, as soon as it is taken back.

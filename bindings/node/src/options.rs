@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use verimage::core::{Repository, SignatureStore};
 use verimage::registry::{Credential, RegistryConfig};
-use verimage::{Builder, ImageSource, LayoutStore, Limits, Request, Selector, StateFolder, Verimage};
+use verimage::{Builder, ImageSource, Keeping, LayoutStore, Limits, Request, Selector, StateFolder, Verdicts, Verimage};
 
 use crate::refusal::Refusal;
 use crate::store::{JsStore, NamedStore};
@@ -30,6 +30,7 @@ pub(crate) struct EngineOptions {
     allow_private: Vec<String>,
     state_dir: StateDir,
     repositories: BTreeMap<String, PathBuf>,
+    keep_verdicts: Option<f64>,
 }
 
 /// Who signs in to a registry.
@@ -70,7 +71,19 @@ impl EngineOptions {
         for NamedStore { role, name, fetch } in stores {
             builder = given(builder, &role, &name.unwrap_or_default(), Arc::new(JsStore::new(fetch)))?;
         }
+        let keeping = self.keeping()?;
+        if !keeping.allowed.is_zero() {
+            builder = builder.verdicts(Verdicts::new(keeping));
+        }
         Ok(builder.build()?)
+    }
+
+    /// Whoever asks again after a denial may just have signed, so that is not kept.
+    fn keeping(&self) -> Result<Keeping, Refusal> {
+        let keeping = Keeping { denied: Duration::ZERO, ..Keeping::default() };
+        let Some(milliseconds) = self.keep_verdicts else { return Ok(keeping) };
+        let allowed = Duration::try_from_secs_f64(milliseconds / 1000.0);
+        Ok(Keeping { allowed: allowed.map_err(|_| Refusal::usage("`keepVerdicts` is a number of milliseconds, or 0"))?, ..keeping })
     }
 
     fn timeout(&self) -> Result<Option<Duration>, Refusal> {

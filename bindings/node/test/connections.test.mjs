@@ -32,6 +32,30 @@ test('64 at once: equal verdicts, one pool', async () => {
   }
 });
 
+test('a verdict is kept for a digest, and tags are asked for', async () => {
+  const registry = await serve(fixtures('cosign/layouts/p256'));
+  try {
+    const engine = new Verimage({ policy });
+    const first = await engine.verify(registry.image);
+    const before = registry.seen.requests;
+    assert.deepEqual(await engine.verify(registry.image), first);
+    assert.equal(registry.seen.requests, before + 1);
+    const pinned = `${registry.image}@${first.digest}`;
+    for (const signal of [undefined, new AbortController().signal]) {
+      assert.equal((await engine.verify(pinned, signal ? { signal } : {})).decision, 'allow');
+    }
+    assert.equal(registry.seen.requests, before + 1);
+    const forgetful = new Verimage({ policy, keepVerdicts: 0 });
+    await forgetful.verify(pinned);
+    const asked = registry.seen.requests;
+    await forgetful.verify(pinned);
+    assert.ok(registry.seen.requests > asked);
+    assert.throws(() => new Verimage({ policy, keepVerdicts: -1 }), { code: 'usage' });
+  } finally {
+    await registry.close();
+  }
+});
+
 test('an aborted call is over at once, and its connection closed', async () => {
   const registry = await serve(fixtures('cosign/layouts/p256'), { silent: true });
   try {

@@ -1,7 +1,7 @@
 """What a warm call costs beyond the library's own work: `python overhead.py [CALLS]`.
 
-A rule that forbids an image of a known digest leaves the library next to nothing to do, so the time of such a call is an upper
-bound for the cost of the binding. The same image signed and in a layout shows what it is compared with.
+A verdict that is kept, and a rule that forbids an image of a known digest, leave the library next to nothing to do, so the time of
+such a call is an upper bound for the cost of the binding. The same image signed and in a layout shows what it is compared with.
 """
 
 import asyncio
@@ -12,6 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import verimage
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from support import Layout  # noqa: E402
 
 FIXTURES = Path(__file__).parents[3] / "tests/fixtures/cosign"
 DIGEST = "sha256:efc9b55d045c8258a2c7ed223fe69b62bd063763e111f8ef682d10ee59e72136"
@@ -48,6 +51,12 @@ async def measure_async(calls: int, engine: verimage.Verimage, image: str) -> li
 def main() -> None:
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     image = f"registry.example/app@{DIGEST}"
+    store = Layout(FIXTURES / "layouts/p256")
+    with verimage.Verimage(FIXTURES / "cases/p256/policy.yaml", offline=True, registry=store) as engine:
+        kept = f"registry.example/demo/app@{DIGEST}"
+        engine.verify(kept).require()
+        report("verify, a kept verdict", measure(calls, lambda: engine.verify(kept)))
+        report("averify, a kept verdict", asyncio.run(measure_async(calls, engine, kept)))
     with verimage.Verimage(FORBIDDEN, offline=True) as engine:
         report("verify, nothing to do", measure(calls, lambda: engine.verify(image)))
         report("averify, nothing to do", asyncio.run(measure_async(calls, engine, image)))

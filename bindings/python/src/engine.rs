@@ -18,7 +18,7 @@ use crate::store::PyStore;
 use crate::tasks::{self, Call, Trouble};
 use crate::verdict::Verdict;
 
-/// Judges images. Keeps connections and tokens between calls, for each process its own.
+/// Judges images. Keeps connections, tokens and verdicts between calls, for each process its own.
 #[pyclass(frozen, module = "verimage._native")]
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -31,7 +31,7 @@ pub(crate) struct Engine {
 impl Engine {
     #[new]
     #[pyo3(signature = (*, timeout, limits, offline, plain_http, ca_files, auth_file, credentials, registries_conf, registries_d,
-        allow_private, state_dir, registry, lookaside, notary, web, stores, repositories, key_resolvers, trust_stores))]
+        allow_private, state_dir, registry, lookaside, notary, web, stores, repositories, keep_verdicts, key_resolvers, trust_stores))]
     #[allow(clippy::too_many_arguments, reason = "the options of the class in Python, which gives each its default")]
     fn new(
         py: Python<'_>,
@@ -52,6 +52,7 @@ impl Engine {
         web: Option<PyStore>,
         stores: BTreeMap<String, PyStore>,
         repositories: BTreeMap<String, RepositoryArgument>,
+        keep_verdicts: f64,
         key_resolvers: Vec<PyKeyResolver>,
         trust_stores: Option<PathBuf>,
     ) -> PyResult<Self> {
@@ -76,6 +77,8 @@ impl Engine {
             web,
             stores,
             repositories,
+            keep_verdicts: Duration::try_from_secs_f64(keep_verdicts)
+                .map_err(|_| unusable("keep_verdicts: a number of seconds, or 0 to keep none".to_owned()))?,
         };
         let engine = Self { options, loading: Loading { offline, key_resolvers, trust_stores }, engine: PerProcess::new() };
         engine.here(py)?;
@@ -101,6 +104,27 @@ impl Engine {
         all_evidence: bool,
     ) -> PyResult<Verdict> {
         tasks::wait(py, self.judge(py, &QuestionArguments { image, name, platform, at, all_evidence }, policy)?)
+    }
+
+    /// The verdict that is there without a question to anybody.
+    #[pyo3(signature = (image, policy, *, name = None, platform = None, at = None, all_evidence = false))]
+    #[allow(clippy::too_many_arguments, reason = "the options of one question")]
+    fn kept(
+        &self,
+        py: Python<'_>,
+        image: &str,
+        policy: &Bound<'_, PyAny>,
+        name: Option<&str>,
+        platform: Option<&str>,
+        at: Option<&str>,
+        all_evidence: bool,
+    ) -> PyResult<Option<Verdict>> {
+        let PolicyArgument::Loaded(policy) = PolicyArgument::read(policy)? else { return Ok(None) };
+        let engine = self.here(py)?;
+        tasks::contained_now(py, || {
+            let request = QuestionArguments { image, name, platform, at, all_evidence }.request(py)?;
+            Ok(engine.kept(&request, &policy).map(|verdict| Verdict { verdict }))
+        })
     }
 
     /// Begins to judge one image; the verdict goes to `callback(verdict, None)`, an error to `callback(None, error)`.
@@ -137,7 +161,7 @@ impl Engine {
         let (engine, loading, policy) = (self.here(py)?, self.loading.clone(), PolicyArgument::read(policy)?);
         Ok(async move {
             let policy = loading.load(policy).await?;
-            Ok(Verdict { verdict: engine.run(&request, &policy).await?.verdict })
+            Ok(Verdict { verdict: engine.judge(&request, &policy).await? })
         })
     }
 }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use serde_json::{Map, Value};
 use verimage::core::{Repository, SignatureStore};
 use verimage::registry::{Credential, RegistryConfig};
-use verimage::{Builder, Error, LayoutStore, Limits, Selector, StateFolder, Verimage};
+use verimage::{Builder, Error, Keeping, LayoutStore, Limits, Selector, StateFolder, Verdicts, Verimage};
 
 use crate::store::PyStore;
 
@@ -42,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) web: Option<PyStore>,
     pub(crate) stores: BTreeMap<String, PyStore>,
     pub(crate) repositories: BTreeMap<String, RepositoryArgument>,
+    /// For how long verdicts that allow are kept at most.
+    pub(crate) keep_verdicts: Duration,
 }
 
 impl Options {
@@ -55,6 +57,11 @@ impl Options {
         for (name, given) in &self.repositories {
             let repository = Repository::parse(name).map_err(|error| unusable(name, &error))?;
             builder = builder.repository(&repository, given.store().map_err(|error| unusable(name, &error))?);
+        }
+        if !self.keep_verdicts.is_zero() {
+            // Whoever asks again after a denial may just have signed.
+            let keeping = Keeping { allowed: self.keep_verdicts, denied: Duration::ZERO, ..Keeping::default() };
+            builder = builder.verdicts(Verdicts::new(keeping));
         }
         builder.build()
     }

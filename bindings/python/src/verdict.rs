@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -16,7 +17,7 @@ use crate::{errors, html};
 #[pyclass(frozen, eq, module = "verimage")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Verdict {
-    pub(crate) verdict: verimage::Verdict,
+    pub(crate) verdict: Arc<verimage::Verdict>,
 }
 
 #[pymethods]
@@ -147,7 +148,7 @@ impl Verdict {
 
     /// The JSON form, as the command line prints it.
     fn to_json(&self) -> PyResult<String> {
-        serde_json::to_string(&self.verdict).map_err(|error| PyValueError::new_err(error.to_string()))
+        serde_json::to_string(&*self.verdict).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
     /// The JSON form as a dictionary.
@@ -159,7 +160,7 @@ impl Verdict {
     #[staticmethod]
     fn _from_json(text: &str) -> PyResult<Self> {
         let verdict = serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("this is no verdict: {error}")))?;
-        Ok(Self { verdict })
+        Ok(Self { verdict: Arc::new(verdict) })
     }
 
     fn __reduce__<'py>(this: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {

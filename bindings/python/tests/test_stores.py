@@ -1,5 +1,6 @@
 """Stores and key resolvers written in Python."""
 
+import asyncio
 import base64
 import logging
 import threading
@@ -24,6 +25,31 @@ def test_a_registry_of_ones_own() -> None:
     assert verdict.allowed and verdict.digest == DIGEST
 
 
+def test_a_verdict_is_kept_for_a_digest_and_tags_are_asked_for() -> None:
+    class Counting(Layout):
+        asked: list[str] = []
+
+        def fetch(self, image: str, want: verimage.Want, /) -> bytes:
+            self.asked.append(want.kind)
+            return super().fetch(image, want)
+
+    store = Counting(LAYOUT)
+    with verimage.Verimage(POLICY, registry=store, offline=True) as engine:
+        first = engine.verify(IMAGE)
+        store.asked.clear()
+        assert engine.verify(IMAGE) == first == asyncio.run(engine.averify(IMAGE))
+        assert store.asked == ["resolve", "resolve"]
+        pinned = f"{IMAGE}@{first.digest}"
+        assert engine.verify(pinned).allowed and asyncio.run(engine.averify(pinned)).allowed
+        assert len(store.asked) == 2
+        store.tag = "nothing"
+        assert engine.verify(IMAGE).code == "image-not-found"
+    with verimage.Verimage(POLICY, registry=store, offline=True, keep_verdicts=0) as engine:
+        store.asked.clear()
+        assert engine.verify(pinned).allowed and engine.verify(pinned).allowed
+        assert len(store.asked) > 2
+
+
 def test_many_threads_do_not_wait_for_each_other() -> None:
     barrier = threading.Barrier(4, timeout=20)
 
@@ -33,8 +59,23 @@ def test_many_threads_do_not_wait_for_each_other() -> None:
                 barrier.wait()
             return super().fetch(image, want)
 
+    images = [f"registry.example/demo/app-{at}:v1" for at in range(4)]
     with verimage.Verimage(POLICY, registry=Slow(LAYOUT), offline=True) as engine, ThreadPoolExecutor(4) as pool:
-        assert all(pool.map(engine.verify, [IMAGE] * 4))
+        assert all(pool.map(engine.verify, images))
+
+
+def test_equal_questions_are_asked_once() -> None:
+    asked: list[str] = []
+    pool = ThreadPoolExecutor(8)
+
+    class Slow(Layout):
+        def fetch(self, image: str, want: verimage.Want, /) -> bytes:
+            asked.append(want.kind)
+            return super().fetch(image, want)
+
+    with verimage.Verimage(POLICY, registry=Slow(LAYOUT), offline=True) as engine, pool:
+        assert all(pool.map(engine.verify, [f"{IMAGE}@{DIGEST}"] * 100))
+    assert len(asked) == len(set(asked))
 
 
 def test_a_store_may_verify_as_well() -> None:

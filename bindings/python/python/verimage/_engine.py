@@ -40,7 +40,7 @@ class Limits(TypedDict, total=False):
 
 
 class Verimage:
-    """Judges images. Keeps connections and tokens between calls, for any number of threads and event loops."""
+    """Judges images. Keeps connections, tokens and verdicts between calls, for any number of threads and event loops."""
 
     def __init__(
         self,
@@ -63,12 +63,15 @@ class Verimage:
         web: SignatureStore | None = None,
         stores: Mapping[str, SignatureStore] | None = None,
         repositories: Mapping[str, SignatureStore | Path] | None = None,
+        keep_verdicts: float = 3600.0,
         key_resolvers: Sequence[KeyResolver] = (),
         trust_stores: Path | None = None,
     ) -> None:
         """Puts an engine together; what is not said is as the container tools of this machine are set up.
 
-        `policy` is loaded here, once, and judges every image for which no other is given.
+        `policy` is loaded here, once, and judges every image for which no other is given. A verdict that allows a digest of a
+        registry is kept for at most `keep_verdicts` seconds, and for as long as its evidence holds; what a tag names is asked
+        each time. 0 keeps none.
         """
         self._engine: _native.Engine | None = _native.Engine(
             timeout=timeout,
@@ -88,6 +91,7 @@ class Verimage:
             web=web,
             stores=dict(stores or {}),
             repositories=dict(repositories or {}),
+            keep_verdicts=keep_verdicts,
             key_resolvers=key_resolvers,
             trust_stores=trust_stores,
         )
@@ -132,6 +136,10 @@ class Verimage:
         all_evidence: bool = False,
     ) -> Verdict:
         """Judges one image. Cancelling the call, also by a timeout, ends the work behind it."""
+        engine, chosen, moment = self._open(), self._chosen(policy), _time(at)
+        known = engine.kept(image, chosen, name=name, platform=platform, at=moment, all_evidence=all_evidence)
+        if known is not None:
+            return known
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Verdict] = loop.create_future()
 
@@ -149,9 +157,7 @@ class Verimage:
             except RuntimeError:
                 pass  # The loop was closed: nobody waits any more.
 
-        call = self._open().start(
-            finished, image, self._chosen(policy), name=name, platform=platform, at=_time(at), all_evidence=all_evidence
-        )
+        call = engine.start(finished, image, chosen, name=name, platform=platform, at=moment, all_evidence=all_evidence)
         try:
             return await future
         finally:

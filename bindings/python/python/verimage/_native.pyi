@@ -58,6 +58,7 @@ class Engine:
         web: SignatureStore | None,
         stores: Mapping[str, SignatureStore],
         repositories: Mapping[str, SignatureStore | _Path],
+        keep_verdicts: float,
         key_resolvers: Sequence[KeyResolver],
         trust_stores: _Path | None,
     ) -> Engine: ...
@@ -72,6 +73,16 @@ class Engine:
         at: str | None = None,
         all_evidence: bool = False,
     ) -> Verdict: ...
+    def kept(
+        self,
+        image: str,
+        policy: _PolicyArgument,
+        *,
+        name: str | None = None,
+        platform: str | None = None,
+        at: str | None = None,
+        all_evidence: bool = False,
+    ) -> Verdict | None: ...
     def start(
         self,
         callback: _Callback,
