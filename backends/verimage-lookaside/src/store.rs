@@ -61,7 +61,7 @@ impl LookasideStore {
         let _ = (bare.set_username(""), bare.set_password(None));
         let endpoint = Endpoint::of(&bare, bare.path().trim_start_matches('/'));
         let endpoint = endpoint.ok_or_else(|| StoreError::unavailable("a lookaside is at a file, http or https address"))?;
-        let call = Call { endpoint: &endpoint, accept: "*/*", deadline };
+        let call = Call { endpoint: &endpoint, accept: "*/*", deadline, head: false };
         let credential = credential.as_ref().map(|(name, password)| (name.as_str(), password.as_str()));
         let reply = self.client.get_url(call, &bare, credential).await?;
         if reply.status().as_u16() == 404 {

@@ -30,7 +30,7 @@ impl NotaryServerStore {
             return Err(StoreError::unavailable("not a question to a Notary server"));
         };
         let endpoint = endpoint(server, collection)?;
-        let call = Call { endpoint: &endpoint, accept: "application/json", deadline };
+        let call = Call { endpoint: &endpoint, accept: "application/json", deadline, head: false };
         let reply = self.client.get(call, &resource(role, version)?).await?.good().await?;
         Ok(vec![Blob::new(reply.body(want.max_bytes).await?)])
     }

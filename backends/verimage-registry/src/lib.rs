@@ -6,6 +6,7 @@ mod link;
 mod referrers;
 mod signatures;
 mod store;
+mod tagged;
 
 pub use store::RegistryStore;
 pub use verimage_transport::{ConfigError, Credential, Proxy, RegistryConfig};

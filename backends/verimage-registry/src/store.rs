@@ -1,14 +1,16 @@
 //! The store: from a want to bytes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use verimage_core::{Blob, Bytes, Digest, ImageRef, Place, Repository, SignatureStore, StoreError, Tag, Want, What, async_trait};
-use verimage_transport::{By, Call, Client, ConfigError, Endpoint, Flights, Patience, Registries, RegistryConfig, Reply};
+use verimage_transport::{By, Call, Client, ConfigError, Credential, Endpoint, Flights, Patience, Registries, RegistryConfig, Reply};
 
 use crate::lacking::Lacking;
+use crate::tagged::{Manifest, Tagged};
 
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
@@ -25,6 +27,8 @@ pub struct RegistryStore {
     pub(crate) without_referrers: Lacking,
     /// Hosts without the signature extension.
     pub(crate) without_signatures: Lacking,
+    /// What tags of images named when they were last asked for.
+    tagged: Tagged,
     registries: Registries,
     flights: Flights<(ImageRef, Want), Result<Vec<Blob>, StoreError>>,
     patience: Patience,
@@ -54,10 +58,26 @@ impl RegistryStore {
             client: Client::new(&config)?,
             without_referrers: Lacking::default(),
             without_signatures: Lacking::default(),
+            tagged: Tagged::default(),
             registries: Registries::new(&config)?,
             flights: Flights::default(),
             patience: config.patience(),
         })
+    }
+
+    /// A store over the same connections for somebody whose credentials, by `host` or `host/path`, go before those of this one.
+    /// Tokens and answers are not shared.
+    #[must_use]
+    pub fn of_reader(&self, credentials: &BTreeMap<String, Credential>) -> Self {
+        Self {
+            client: self.client.of_reader(credentials),
+            without_referrers: Lacking::default(),
+            without_signatures: Lacking::default(),
+            tagged: Tagged::default(),
+            registries: self.registries.clone(),
+            flights: Flights::default(),
+            patience: self.patience,
+        }
     }
 
     async fn answer(&self, image: &ImageRef, want: &Want, deadline: Instant) -> Result<Vec<Blob>, StoreError> {
@@ -114,7 +134,7 @@ impl RegistryStore {
     }
 
     async fn put(&self, question: &Question<'_>, endpoint: &Endpoint, max_bytes: u64, deadline: Instant) -> Result<Vec<Blob>, StoreError> {
-        let manifests = Call { endpoint, accept: MANIFEST_TYPES, deadline };
+        let manifests = Call { endpoint, accept: MANIFEST_TYPES, deadline, head: false };
         let get = async |call, resource: String| self.client.get(call, &resource).await?.good().await;
         let bytes = match question {
             Question::Referrers { subject, artifact_type } => {
@@ -124,7 +144,7 @@ impl RegistryStore {
                 let call = Call { accept: "application/json", ..manifests };
                 return self.signatures(call, digest, max_bytes).await;
             }
-            Question::Tag(tag) => body_of_tag(get(manifests, format!("manifests/{tag}")).await?, max_bytes).await?,
+            Question::Tag(tag) => self.tagged(manifests, tag, max_bytes).await?,
             Question::Manifest(digest) => body_of(get(manifests, format!("manifests/{digest}")).await?, digest, max_bytes).await?,
             Question::Blob(digest) => {
                 let call = Call { accept: ANY_TYPE, ..manifests };
@@ -132,6 +152,28 @@ impl RegistryStore {
             }
         };
         Ok(vec![Blob::new(bytes)])
+    }
+}
+
+impl RegistryStore {
+    /// The manifest that a tag names. If it is known which one that was, the head of the answer tells whether it still is; its
+    /// bytes have been hashed, and a registry that lies about it could as well serve the old manifest.
+    async fn tagged(&self, call: Call<'_>, tag: &Tag, max_bytes: u64) -> Result<Bytes, StoreError> {
+        let (name, resource) = (format!("{}:{tag}", call.endpoint.name()), format!("manifests/{tag}"));
+        if let Some(known) = self.tagged.get(&name).filter(|known| known.bytes.len() as u64 <= max_bytes) {
+            let reply = self.client.get(Call { head: true, ..call }, &resource).await;
+            if reply.is_ok_and(|reply| reply.status().is_success() && announced(&reply) == Some(known.digest.clone())) {
+                return Ok(known.bytes);
+            }
+        }
+        let reply = self.client.get(call, &resource).await?.good().await?;
+        let announced = announced(&reply);
+        let bytes = body_of_tag(reply, max_bytes).await?;
+        // Heads of a registry that announces nothing would tell nothing.
+        if let Some(digest) = announced {
+            self.tagged.keep(name, Manifest { digest, bytes: bytes.clone() });
+        }
+        Ok(bytes)
     }
 }
 
@@ -214,10 +256,14 @@ async fn body_of(reply: Reply, digest: &Digest, max_bytes: u64) -> Result<Bytes,
     }
 }
 
+/// The digest that a registry says its answer has.
+fn announced(reply: &Reply) -> Option<Digest> {
+    reply.headers().get(CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok())
+}
+
 /// Reads what was asked for by tag. A header that names another digest than the body's is a lie or an accident.
 pub(crate) async fn body_of_tag(reply: Reply, max_bytes: u64) -> Result<Bytes, StoreError> {
-    let announced = reply.headers().get(CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok());
-    match announced {
+    match announced(&reply) {
         Some(digest) => body_of(reply, &digest, max_bytes).await,
         None => reply.body(max_bytes).await,
     }

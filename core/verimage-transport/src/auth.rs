@@ -73,9 +73,9 @@ impl Authorization {
         Self::new(&format!("Bearer {token}"), expires, vec![token.to_owned()], anonymous_from)
     }
 
-    pub(crate) fn basic(username: &str, password: &str) -> Option<Arc<Self>> {
+    pub(crate) fn basic(username: &str, password: &str, expires: Option<Instant>) -> Option<Arc<Self>> {
         let encoded = basic(username, password);
-        Self::new(&format!("Basic {encoded}"), None, vec![encoded, password.to_owned()], None)
+        Self::new(&format!("Basic {encoded}"), expires, vec![encoded, password.to_owned()], None)
     }
 
     fn new(text: &str, expires: Option<Instant>, secrets: Vec<String>, anonymous_from: Option<Url>) -> Option<Arc<Self>> {
@@ -158,13 +158,17 @@ impl Client {
     /// Answers a challenge with what is known for the repository.
     pub(crate) async fn authorize(&self, asker: &Asker<'_>, challenges: &Challenges) -> Result<Arc<Authorization>, StoreError> {
         let encrypted = asker.url.scheme() == "https" || asker.endpoint.in_clear;
-        let credential = self.credentials.find(asker.endpoint).await?.filter(|_| encrypted);
+        let found = self.credentials.find(asker.endpoint).await?.filter(|_| encrypted);
+        let expires = found.as_ref().and_then(|found| Instant::now().checked_add(found.life?));
+        let credential = found.map(|found| found.credential);
         let refuse = |why: &str| StoreError::new(StoreErrorKind::Unauthorized, format!("{}: {why}", asker.endpoint.name()));
         let unusable = || refuse("the credential has characters that cannot be sent");
         match (&challenges.bearer, &credential) {
-            (Some(_), Some(Credential::RegistryToken(token))) => Authorization::bearer(token, None, None).ok_or_else(unusable),
+            (Some(_), Some(Credential::RegistryToken(token))) => Authorization::bearer(token, expires, None).ok_or_else(unusable),
             (Some(bearer), _) => self.token(asker, bearer, credential.as_ref()).await,
-            (None, Some(Credential::Basic { username, password })) => Authorization::basic(username, password).ok_or_else(unusable),
+            (None, Some(Credential::Basic { username, password })) => {
+                Authorization::basic(username, password, expires).ok_or_else(unusable)
+            }
             (None, Some(_)) => Err(refuse("the registry asks for a password, and a token is what is known")),
             (None, None) if !encrypted => Err(refuse("the server asks for a user name and a password, and none is sent over http")),
             (None, None) => Err(refuse("the registry asks for a user name and a password, and none is known for it")),
@@ -228,7 +232,7 @@ fn ask_for(hop: &mut Hop, endpoint: &Endpoint, challenge: &BearerChallenge, cred
     }
     hop.url.query_pairs_mut().extend_pairs(parameters);
     if let Some(Credential::Basic { username, password }) = credential {
-        hop.authorization = Authorization::basic(username, password);
+        hop.authorization = Authorization::basic(username, password, None);
     }
 }
 

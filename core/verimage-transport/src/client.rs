@@ -1,5 +1,6 @@
 //! Requests: one hop, pauses that the server asks for, redirects, and the answer to a challenge.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use crate::auth::{Asker, Authorization, Scope, Tokens};
 use crate::challenge::Challenges;
 use crate::config::{ConfigError, RegistryConfig};
 use crate::connect::{Connection, Connections};
-use crate::credentials::Credentials;
+use crate::credentials::{Credential, Credentials};
 use crate::failure;
 use crate::hosts::{Hosts, authority};
 use crate::registries::{Endpoint, Transport, names};
@@ -27,9 +28,9 @@ const MAX_TRIES: usize = 3;
 
 /// Everything that requests share.
 pub struct Client {
-    connections: Connections,
+    connections: Arc<Connections>,
     tokens: Tokens,
-    hosts: Hosts,
+    hosts: Arc<Hosts>,
     pub(crate) credentials: Credentials,
     pub(crate) credential_realms: Vec<String>,
     allow_private: Vec<String>,
@@ -44,6 +45,8 @@ pub struct Call<'a> {
     pub accept: &'static str,
     /// When the answer must be here.
     pub deadline: Instant,
+    /// Whether the head of the answer is enough.
+    pub head: bool,
 }
 
 /// As whom a server is asked.
@@ -59,8 +62,9 @@ pub(crate) struct Hop {
     pub(crate) url: Url,
     pub(crate) accept: &'static str,
     pub(crate) authorization: Option<Arc<Authorization>>,
-    /// Fields to post; without them the request is a GET.
+    /// Fields to post; without them the request is a GET, or a HEAD.
     pub(crate) form: Option<String>,
+    pub(crate) head: bool,
     /// What else must not be repeated to anybody.
     pub(crate) secrets: Vec<String>,
     pub(crate) reach: Reach,
@@ -102,7 +106,7 @@ impl From<Unanswered> for StoreError {
 impl Hop {
     pub(crate) fn to(url: Url, accept: &'static str, reach: Reach) -> Self {
         let place = authority(&url);
-        Self { url, accept, authorization: None, form: None, secrets: Vec::new(), reach, verified: true, place }
+        Self { url, accept, authorization: None, form: None, head: false, secrets: Vec::new(), reach, verified: true, place }
     }
 }
 
@@ -173,13 +177,26 @@ impl Client {
     /// [`ConfigError`] if a file that the settings name cannot be read, or is not what it must be.
     pub fn new(config: &RegistryConfig) -> Result<Self, ConfigError> {
         Ok(Self {
-            connections: Connections::new(config)?,
+            connections: Arc::new(Connections::new(config)?),
             tokens: Tokens::default(),
-            hosts: Hosts::new(config.requests_per_host),
+            hosts: Arc::new(Hosts::new(config.requests_per_host)),
             credentials: Credentials::new(config)?,
             credential_realms: config.credential_realms.clone(),
             allow_private: config.allow_private.clone(),
         })
+    }
+
+    /// A client over the same connections for somebody whose credentials go before ours. Tokens are not shared.
+    #[must_use]
+    pub fn of_reader(&self, credentials: &BTreeMap<String, Credential>) -> Self {
+        Self {
+            connections: Arc::clone(&self.connections),
+            tokens: Tokens::default(),
+            hosts: Arc::clone(&self.hosts),
+            credentials: self.credentials.of_reader(credentials),
+            credential_realms: self.credential_realms.clone(),
+            allow_private: self.allow_private.clone(),
+        }
     }
 
     /// Asks a repository for a resource, in whatever the server speaks.
@@ -211,7 +228,7 @@ impl Client {
     /// # Errors
     /// A [`StoreError`] if there is no answer.
     pub async fn get_url(&self, call: Call<'_>, url: &Url, credential: Option<(&str, &str)>) -> Result<Reply, StoreError> {
-        let authorization = credential.and_then(|(username, password)| Authorization::basic(username, password));
+        let authorization = credential.and_then(|(username, password)| Authorization::basic(username, password, None));
         Ok(self.follow(call, url, authorization).await?)
     }
 
@@ -268,6 +285,7 @@ impl Client {
     async fn follow(&self, call: Call<'_>, url: &Url, authorization: Option<Arc<Authorization>>) -> Result<Reply, Unanswered> {
         let mut hop = Hop::to(url.clone(), call.accept, Reach::Named);
         hop.authorization = authorization;
+        hop.head = call.head;
         hop.verified = call.endpoint.verified;
         hop.place = call.endpoint.name();
         let mut reply = self.patient(&hop, call.deadline).await?;
@@ -323,7 +341,11 @@ impl Client {
         let host = self.hosts.of(&authority(&hop.url));
         let permit = host.permit().await;
         let Connection { client, proxied } = self.connections.open(&hop.url, &host, hop.reach, hop.verified)?;
-        let method = if hop.form.is_some() { Method::POST } else { Method::GET };
+        let method = match (&hop.form, hop.head) {
+            (Some(_), _) => Method::POST,
+            (None, true) => Method::HEAD,
+            (None, false) => Method::GET,
+        };
         let mut request = client.request(method, hop.url.clone()).header(ACCEPT, HeaderValue::from_static(hop.accept));
         if let Some(authorization) = &hop.authorization {
             request = request.header(AUTHORIZATION, authorization.header());

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use verimage_core::{StoreError, StoreErrorKind};
 
-use crate::credentials::Credential;
+use crate::credentials::{Credential, TokenFile};
 
 /// How servers are reached: registries, and what else serves repositories by name.
 ///
@@ -36,6 +36,7 @@ pub struct RegistryConfig {
     pub(crate) registries_conf: Vec<PathBuf>,
     pub(crate) auth_files: Vec<PathBuf>,
     pub(crate) credentials: BTreeMap<String, Credential>,
+    pub(crate) token_files: BTreeMap<String, TokenFile>,
     pub(crate) helper_directories: Vec<PathBuf>,
     pub(crate) credential_realms: Vec<String>,
     pub(crate) allow_private: Vec<String>,
@@ -70,6 +71,7 @@ impl Default for RegistryConfig {
             registries_conf: Vec::new(),
             auth_files: Vec::new(),
             credentials: BTreeMap::new(),
+            token_files: BTreeMap::new(),
             helper_directories: Vec::new(),
             credential_realms: Vec::new(),
             allow_private: Vec::new(),
@@ -131,6 +133,14 @@ impl RegistryConfig {
     #[must_use]
     pub fn credential(mut self, name: impl AsRef<str>, credential: Credential) -> Self {
         self.credentials.insert(name.as_ref().to_owned(), credential);
+        self
+    }
+
+    /// Uses the token in this file for `host` or `host/path` and everything below, as a credential that is given. Another token
+    /// in the file is taken up within a minute, and at once when a registry refuses the old one.
+    #[must_use]
+    pub fn token_file(mut self, name: impl AsRef<str>, file: TokenFile) -> Self {
+        self.token_files.insert(name.as_ref().to_owned(), file);
         self
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
@@ -41,6 +42,21 @@ impl Credential {
     pub fn basic(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self::Basic { username: username.into(), password: password.into() }
     }
+
+    /// The credentials of a pull secret of Kubernetes: the entry `.dockerconfigjson`, or the older `.dockercfg`, which has its
+    /// entries at the top. Helpers that it names are never started. A name in which `*` stands for labels of hosts is passed over.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if it is none. The message repeats nothing of it.
+    pub fn of_pull_secret(entry: &str, bytes: &[u8]) -> Result<BTreeMap<String, Self>, ConfigError> {
+        let malformed = |_| ConfigError::malformed(entry, "this is no file with credentials");
+        let auths = match entry {
+            ".dockercfg" => serde_json::from_slice(bytes).map_err(malformed)?,
+            _ => serde_json::from_slice::<AuthFile>(bytes).map_err(malformed)?.auths.unwrap_or_default(),
+        };
+        let usable = |(key, entry): (String, Entry)| Some((folded(&key), entry.credential().filter(|_| !entry.is_empty())?));
+        Ok(auths.into_iter().filter_map(usable).filter(|(key, _)| !key.contains('*')).collect())
+    }
 }
 
 impl fmt::Debug for Credential {
@@ -53,10 +69,56 @@ impl fmt::Debug for Credential {
     }
 }
 
+/// The largest token that is read from a file, in bytes.
+const MAX_TOKEN_BYTES: usize = 64 << 10;
+/// How long what was read from a token's file is used without a look at the file.
+const TOKEN_LIFE: Duration = Duration::from_secs(60);
+
+/// A file with a token, as whoever rotates it writes it anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenFile {
+    /// The file. What surrounds the token in it, such as the end of the line, does not count.
+    pub path: PathBuf,
+    /// The user whose password the token is; nothing if the registry takes the token itself.
+    pub username: Option<String>,
+}
+
+impl TokenFile {
+    /// What the file holds now.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if it cannot be read, or holds no token.
+    pub fn read(&self) -> Result<Credential, ConfigError> {
+        let bytes = fs::read(&self.path).map_err(|error| ConfigError::unreadable(&self.path, &error))?;
+        let malformed = || ConfigError::malformed(self.path.display(), "this file holds no token");
+        let text = Some(bytes).filter(|bytes| bytes.len() <= MAX_TOKEN_BYTES).and_then(|bytes| String::from_utf8(bytes).ok());
+        let token = text.as_deref().map(str::trim).filter(|token| !token.is_empty()).ok_or_else(malformed)?;
+        Ok(match &self.username {
+            Some(username) => Credential::basic(username, token),
+            None => Credential::RegistryToken(token.to_owned()),
+        })
+    }
+}
+
+/// A credential that was given, or the file that holds it.
+#[derive(Clone, Debug)]
+enum Given {
+    Credential(Credential),
+    File(TokenFile),
+}
+
+/// A credential, and how long it is used before somebody looks again.
+pub(crate) struct Found {
+    pub(crate) credential: Credential,
+    pub(crate) life: Option<Duration>,
+}
+
 /// All places that may know a credential, in the order in which they are asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Credentials {
-    own: BTreeMap<String, Credential>,
+    /// Those of whoever asks, before our own.
+    reader: BTreeMap<String, Credential>,
+    own: BTreeMap<String, Given>,
     files: Vec<PathBuf>,
     helper_directories: Vec<PathBuf>,
 }
@@ -85,21 +147,38 @@ impl Credentials {
         for file in &config.auth_files {
             read(file)?;
         }
-        let own = config.credentials.iter().map(|(name, credential)| (folded(name), credential.clone()));
+        let given = config.credentials.iter().map(|(name, credential)| (folded(name), Given::Credential(credential.clone())));
+        let files = config.token_files.iter().map(|(name, file)| (folded(name), Given::File(file.clone())));
+        let own = given.chain(files).collect();
         let (files, helper_directories) = (config.auth_files.clone(), config.helper_directories.clone());
-        Ok(Self { own: own.collect(), files, helper_directories })
+        Ok(Self { reader: BTreeMap::new(), own, files, helper_directories })
+    }
+
+    /// The same for somebody whose credentials go before.
+    pub(crate) fn of_reader(&self, reader: &BTreeMap<String, Credential>) -> Self {
+        let reader = reader.iter().map(|(name, credential)| (folded(name), credential.clone())).collect();
+        Self { reader, ..self.clone() }
     }
 
     /// The credential for a repository: the longest name wins, the first source that knows one wins.
-    pub(crate) async fn find(&self, endpoint: &Endpoint) -> Result<Option<Credential>, StoreError> {
+    pub(crate) async fn find(&self, endpoint: &Endpoint) -> Result<Option<Found>, StoreError> {
         let name = folded(&endpoint.name());
-        if let Some(found) = longest(self.own.iter().map(|(key, credential)| (key.clone(), credential)), &name) {
-            return Ok(Some(found.clone()));
+        let lasting = |credential| Found { credential, life: None };
+        if let Some(found) = longest(self.reader.iter().map(|(key, credential)| (key.clone(), credential)), &name) {
+            return Ok(Some(lasting(found.clone())));
+        }
+        match longest(self.own.iter().map(|(key, given)| (key.clone(), given)), &name) {
+            Some(Given::Credential(credential)) => return Ok(Some(lasting(credential.clone()))),
+            Some(Given::File(file)) => {
+                let credential = file.read().map_err(|error| StoreError::unavailable(error.to_string()))?;
+                return Ok(Some(Found { credential, life: Some(TOKEN_LIFE) }));
+            }
+            None => {}
         }
         for path in &self.files {
             let file = read(path).map_err(|error| StoreError::unavailable(error.to_string()))?;
             if let Some(found) = self.find_in(&file, path, &name).await? {
-                return Ok(Some(found));
+                return Ok(Some(lasting(found)));
             }
         }
         Ok(None)
@@ -208,6 +287,34 @@ mod tests {
         ] {
             assert_eq!(folded(key), expected);
         }
+    }
+
+    #[test]
+    fn pull_secrets_hold_credentials_and_start_nothing() {
+        let of = |entry: &str, text: &str| Credential::of_pull_secret(entry, text.as_bytes());
+        let entries = r#"{"https://Registry.Example/v1/":{"auth":"dTpw"},"a.example/team":{"username":"u","password":"p"},"*.example":{"auth":"dTpw"},"empty":{}}"#;
+        let expected: BTreeMap<_, _> =
+            ["registry.example", "a.example/team"].map(|name| (name.to_owned(), Credential::basic("u", "p"))).into();
+        assert_eq!(of(".dockerconfigjson", &format!(r#"{{"auths":{entries},"credsStore":"evil"}}"#)).unwrap(), expected);
+        assert_eq!(of(".dockercfg", entries).unwrap(), expected);
+        assert_eq!(of(".dockerconfigjson", "{}").unwrap(), BTreeMap::new());
+        let error = of(".dockerconfigjson", r#"{"auths":{"a":"hunter2"}}"#).unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_token_file_holds_one_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let read = |username: Option<&str>| TokenFile { path: path.clone(), username: username.map(str::to_owned) }.read();
+        assert!(matches!(read(None), Err(ConfigError::Unreadable { .. })));
+        for empty in ["", " \n"] {
+            fs::write(&path, empty).unwrap();
+            assert!(matches!(read(None), Err(ConfigError::Malformed { .. })));
+        }
+        fs::write(&path, "secret\n").unwrap();
+        assert_eq!(read(None).unwrap(), Credential::RegistryToken("secret".to_owned()));
+        assert_eq!(read(Some("oauth2accesstoken")).unwrap(), Credential::basic("oauth2accesstoken", "secret"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod registries;
 pub use address::{Guard, Neighbourhood, Reach};
 pub use client::{Call, Client, Reply};
 pub use config::{ConfigError, Patience, Proxy, RegistryConfig};
-pub use credentials::Credential;
+pub use credentials::{Credential, TokenFile};
 pub use failure::{is_error_document, too_large};
 pub use flight::{Flights, lock};
 pub use registries::{By, Endpoint, Registries};

@@ -95,7 +95,7 @@ pub enum By {
 }
 
 /// The map from names to servers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Registries {
     entries: Vec<Entry>,
     plain_http: Vec<String>,

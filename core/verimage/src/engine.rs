@@ -29,6 +29,9 @@ pub struct Verimage {
     pace: Pace,
     #[cfg(feature = "kept-verdicts")]
     verdicts: Option<crate::verdicts::Verdicts>,
+    /// The store for registries, if it is ours.
+    #[cfg(feature = "registry")]
+    registries: Option<Arc<verimage_registry::RegistryStore>>,
 }
 
 impl Verimage {
@@ -171,6 +174,22 @@ impl Verimage {
             Err(error) => router.image = Some(Arc::new(Unusable(error.to_string()))),
         }
         router
+    }
+
+    /// The same engine over the same connections for somebody whose credentials for registries, by `host` or `host/path`, go
+    /// before its own. Verdicts over digests are shared; what tags name is not. Nothing if the engine is offline, or was given
+    /// a store for registries.
+    #[cfg(feature = "registry")]
+    pub fn of_reader(&self, credentials: &BTreeMap<String, verimage_registry::Credential>) -> Option<Self> {
+        let registries = Arc::new(self.registries.as_ref()?.of_reader(credentials));
+        let mut reader = self.clone();
+        reader.router.registry = Some(Arc::clone(&registries) as Arc<dyn SignatureStore>);
+        reader.registries = Some(registries);
+        #[cfg(feature = "kept-verdicts")]
+        {
+            reader.verdicts = self.verdicts.as_ref().map(crate::verdicts::Verdicts::apart);
+        }
+        Some(reader)
     }
 
     /// The bounds of every verification.
@@ -414,19 +433,22 @@ impl Builder {
             None if !offline => self.notary_servers()?,
             given => given,
         };
-        let registry = match self.registry.take() {
-            None if !offline => self.registries()?,
-            given => given,
-        };
+        let given = self.registry.take();
+        #[cfg(feature = "registry")]
+        let registries = if given.is_none() && !offline { Some(self.registries()?) } else { None };
+        #[cfg(feature = "registry")]
+        let given = given.or(registries.clone().map(|store| store as Arc<dyn SignatureStore>));
         let web = self.web.or_else(|| if offline { None } else { machine_web(self.allow_private) });
         let (repositories, named, state) = (self.repositories, self.named, self.state);
-        let router = Router { image: None, registry, repositories, web, lookaside, notary, state, named };
+        let router = Router { image: None, registry: given, repositories, web, lookaside, notary, state, named };
         Ok(Verimage {
             router,
             limits: self.limits,
             pace: self.pace,
             #[cfg(feature = "kept-verdicts")]
             verdicts: self.verdicts,
+            #[cfg(feature = "registry")]
+            registries,
         })
     }
 
@@ -465,15 +487,9 @@ impl Builder {
     }
 
     #[cfg(feature = "registry")]
-    fn registries(&self) -> Result<Option<Arc<dyn SignatureStore>>, Error> {
+    fn registries(&self) -> Result<Arc<verimage_registry::RegistryStore>, Error> {
         let store = self.server_config().and_then(verimage_registry::RegistryStore::new);
-        store.map(|store| Some(Arc::new(store) as Arc<dyn SignatureStore>)).map_err(|error| Error::Configuration(error.to_string()))
-    }
-
-    #[cfg(not(feature = "registry"))]
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self)]
-    fn registries(&self) -> Result<Option<Arc<dyn SignatureStore>>, Error> {
-        Ok(None)
+        store.map(Arc::new).map_err(|error| Error::Configuration(error.to_string()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! One request for one want, and what each status means.
 
+use std::sync::{Arc, Mutex};
+
 use verimage_core::{Digest, SignatureStore, StoreErrorKind, Want, What};
 use verimage_registry::RegistryConfig;
 
@@ -49,6 +51,33 @@ async fn a_tag_that_moves_is_seen_to_move() {
     let store = store(RegistryConfig::default());
     assert_eq!(bytes(&store, &server.image("app:v1"), &want(What::Resolve)).await, br#"{"turn":0}"#);
     assert_eq!(bytes(&store, &server.image("app:v1"), &want(What::Resolve)).await, br#"{"turn":1}"#);
+}
+
+/// What a tag named is asked again with the head of an answer, and fetched again if it names something else.
+#[tokio::test]
+async fn a_tag_that_stays_costs_a_head() {
+    let manifest = Arc::new(Mutex::new("{}".to_owned()));
+    let held = Arc::clone(&manifest);
+    let server = Server::start(move |seen| {
+        let body = held.lock().unwrap().clone();
+        let says = Says::ok(if seen.method == "HEAD" { String::new() } else { body.clone() });
+        says.with("docker-content-digest", &Digest::sha256(body.as_bytes()).to_string())
+    })
+    .await;
+    let store = store(RegistryConfig::default());
+    let image = server.image("app:v1");
+    let mut methods = 0;
+    let mut asked = async |expected: &str| {
+        assert_eq!(bytes(&store, &image, &want(What::Resolve)).await, manifest.lock().unwrap().as_bytes());
+        let new: Vec<String> = server.seen().into_iter().skip(methods).map(|seen| seen.method).collect();
+        methods += new.len();
+        assert_eq!(new.join(" "), expected);
+    };
+    asked("GET").await;
+    asked("HEAD").await;
+    *manifest.lock().unwrap() = "{\"moved\":1}".to_owned();
+    asked("HEAD GET").await;
+    asked("HEAD").await;
 }
 
 #[tokio::test]
