@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use verimage::registry::{RegistryConfig, RegistryStore};
-use verimage::{Decision, Digest, FolderMaterial, Policy, PolicyLoader, Verdict, Verimage};
+use verimage::{Decision, Digest, FolderMaterial, Keeping, Policy, PolicyLoader, Verdict, Verdicts, Verimage};
 
 /// Signed by one key, in the store `tag`; asked by digest: the signature manifest and its payload. By tag: one more to
 /// resolve.
@@ -26,6 +26,29 @@ fn one_signature_costs_two_requests_by_digest_and_three_by_tag() {
     assert_eq!((verdict.decision, verdict.digest.as_deref(), requests.len()), (Decision::Allow, Some(digest.as_str()), 2), "{requests:?}");
     let (verdict, requests) = world.verify("demo/app:v1", &policy);
     assert_eq!((verdict.decision, verdict.digest.as_deref(), requests.len()), (Decision::Allow, Some(digest.as_str()), 3), "{requests:?}");
+}
+
+/// DESIGN section 8, "already verified": nothing by digest, one HEAD by tag, nothing within the time for which tags are believed.
+#[test]
+fn what_was_verified_costs_nothing_by_digest_and_a_head_by_tag() {
+    let Some(world) = World::start(&[("demo/app", "p256")]) else { return };
+    let policy = PolicyLoader::new().load_text(&cosign("p256", TAGS), "test", &FolderMaterial::new(None)).unwrap();
+    let engine = |keeping| {
+        let store = Arc::new(RegistryStore::new(RegistryConfig::default()).unwrap());
+        Verimage::builder().registry(store).verdicts(Verdicts::new(keeping)).build().unwrap()
+    };
+    let keeping = engine(Keeping::default());
+    let pinned = format!("demo/app:v1@{}", world.digest("p256"));
+    for (image, expected) in [("demo/app:v1", 3), ("demo/app:v1", 1), (pinned.as_str(), 0), (pinned.as_str(), 0)] {
+        let (verdict, requests) = world.ask(&keeping, image, &policy);
+        assert_eq!((verdict.decision, requests.len()), (Decision::Allow, expected), "{image}: {requests:?}");
+        assert!(expected != 1 || requests[0].starts_with("HEAD "), "{requests:?}");
+    }
+    let believing = engine(Keeping { resolved: Duration::from_secs(30), ..Keeping::default() });
+    for expected in [3, 0] {
+        let (verdict, requests) = world.ask(&believing, "demo/app:v1", &policy);
+        assert_eq!((verdict.decision, requests.len()), (Decision::Allow, expected), "{requests:?}");
+    }
 }
 
 #[test]

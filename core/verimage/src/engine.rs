@@ -45,7 +45,7 @@ impl Verimage {
     /// # Errors
     /// [`Error`] if the question could not be asked. A denied image is a verdict, not an error.
     pub async fn verify(&self, image_ref: &str, policy: &Policy) -> Result<Verdict, Error> {
-        Ok(self.run(&Request::new(ImageSource::parse(image_ref)?), policy).await?.verdict)
+        self.judge(&Request::new(ImageSource::parse(image_ref)?), policy).await.map(Arc::unwrap_or_clone)
     }
 
     /// Judges one image with every option. Where verdicts are kept ([`Builder::verdicts`]), one that still holds is the answer.
