@@ -11,15 +11,15 @@ use crate::failure::Failure;
 
 /// An engine that reaches registries as the flags say, and as this machine's container tools do where they say nothing.
 pub(crate) fn engine(arguments: &TransportArguments) -> Result<Verimage, Failure> {
-    builder(arguments)?.build().map_err(Failure::from)
+    builder(arguments, |config| config)?.build().map_err(Failure::from)
 }
 
-/// The same, to be completed.
-pub(crate) fn builder(arguments: &TransportArguments) -> Result<Builder, Failure> {
+/// The same, to be completed; `more` is said of registries.
+pub(crate) fn builder(arguments: &TransportArguments, more: impl Fn(RegistryConfig) -> RegistryConfig) -> Result<Builder, Failure> {
     let builder = Verimage::builder().timeout(arguments.timeout);
     let builder = arguments.allow_private.iter().fold(builder, |builder, host| builder.allow_private(host));
     let builder = arguments.registries_d.iter().fold(builder, |builder, folder| builder.registries_d(folder));
-    let builder = if arguments.offline { builder.offline() } else { servers(builder, arguments)? };
+    let builder = if arguments.offline { builder.offline() } else { servers(builder, arguments, more)? };
     Ok(state(arguments).into_iter().fold(builder, |builder, state| builder.state(Arc::new(state))))
 }
 
@@ -32,7 +32,7 @@ fn state(arguments: &TransportArguments) -> Option<StateFolder> {
     }
 }
 
-fn servers(builder: Builder, arguments: &TransportArguments) -> Result<Builder, Failure> {
+fn servers(builder: Builder, arguments: &TransportArguments, more: impl Fn(RegistryConfig) -> RegistryConfig) -> Result<Builder, Failure> {
     let config = match RegistryConfig::from_environment() {
         Ok(config) => config,
         Err(error) if names_registries(arguments) => return Err(Failure::usage(error.to_string())),
@@ -51,7 +51,7 @@ fn servers(builder: Builder, arguments: &TransportArguments) -> Result<Builder, 
     if let Some(file) = &arguments.registries_conf {
         config = config.registries_conf(file);
     }
-    Ok(builder.servers(config))
+    Ok(builder.servers(more(config)))
 }
 
 fn names_registries(arguments: &TransportArguments) -> bool {

@@ -10,7 +10,7 @@ use crate::transport;
 
 pub(crate) async fn run(arguments: ServeArguments, console: &mut Console) -> Result<Exit, Failure> {
     let config = ServerConfig::load(&arguments.config).map_err(|error| Failure::usage(error.to_string()))?;
-    let engine = transport::builder(&arguments.transport)?;
+    let engine = transport::builder(&arguments.transport, |servers| config.servers(servers))?;
     let failed = |error: std::io::Error| Failure::usage(format!("signals cannot be waited for: {error}"));
     let mut stop = StopSignals::new().map_err(failed)?;
     let server = Server::start(config, engine, |event| tell(&event)).await.map_err(|error| match error {

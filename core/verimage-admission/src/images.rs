@@ -112,15 +112,15 @@ impl Images {
 }
 
 /// Where the images of one kind of objects are.
-struct Places<'a> {
+pub(crate) struct Places<'a> {
     images: Vec<&'a str>,
-    pod_specs: Vec<&'a str>,
+    pub(crate) pod_specs: Vec<&'a str>,
     /// A pod is run as it is; elsewhere an image may be filled in later.
     is_pod: bool,
 }
 
 impl<'a> Places<'a> {
-    fn of(review: &Review, extractors: &'a [Extractor]) -> Result<Self, ImagesError> {
+    pub(crate) fn of(review: &Review, extractors: &'a [Extractor]) -> Result<Self, ImagesError> {
         let own = |group: &str, kind: &str| review.kind.group == group && review.kind.kind == kind;
         let mut places = Self { images: Vec::new(), pod_specs: Vec::new(), is_pod: own("", "Pod") };
         places.pod_specs.extend(POD_SPECS.iter().filter(|(group, kind, _)| own(group, kind)).map(|(_, _, path)| *path));

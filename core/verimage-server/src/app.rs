@@ -12,13 +12,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use verimage::Verimage;
-use verimage_admission::{Images, Judged, MAX_REVIEW_BYTES, ObjectImage, Purpose, Review, SourceImage, answer, refuse};
+use verimage::keys::KubernetesApi;
+use verimage_admission::{Images, Judged, MAX_REVIEW_BYTES, ObjectImage, PullSecrets, Purpose, Review, SourceImage, answer, refuse};
 use verimage_core::{ImageRef, Verdict};
 
 use crate::config::ServerConfig;
 use crate::judging::Judging;
 use crate::metrics::{Answered, Metrics};
 use crate::policies::Policies;
+use crate::readers::Readers;
 
 /// Everything that requests share.
 #[derive(Debug)]
@@ -28,13 +30,22 @@ pub(crate) struct App {
     pub(crate) draining: AtomicBool,
     pub(crate) policies: Policies,
     engine: Verimage,
+    /// Engines with pull secrets, if these are read.
+    readers: Option<Readers>,
     judging: Judging,
 }
 
 impl App {
     pub(crate) fn new(config: ServerConfig, policies: Policies, engine: Verimage, metrics: Arc<Metrics>) -> Arc<Self> {
         let judging = Judging::new(Arc::clone(&metrics));
-        Arc::new(Self { config, metrics, draining: AtomicBool::new(false), policies, engine, judging })
+        let readers = config.pull_secrets.as_ref().map(|pull| {
+            let api = match &pull.kubeconfig {
+                Some(file) => KubernetesApi::new().kubeconfig([file.clone()]),
+                None => KubernetesApi::of_machine(),
+            };
+            Readers::new(api, engine.clone(), Duration::from_secs(pull.kept_seconds))
+        });
+        Arc::new(Self { config, metrics, draining: AtomicBool::new(false), policies, engine, readers, judging })
     }
 
     pub(crate) fn router(self: &Arc<Self>) -> Router {
@@ -156,6 +167,10 @@ impl App {
     async fn judge(&self, review: &Review, images: &[ObjectImage]) -> Result<Vec<Arc<Verdict>>, Arc<str>> {
         let policy = self.policies.of(review.namespace.as_deref()).ok_or_else(|| Arc::from("there is no policy"))?;
         let references: Vec<&ImageRef> = images.iter().map(|image| &image.reference).collect();
-        self.judging.all(&self.engine, &references, &policy).await
+        let engine = match (&self.readers, &review.namespace) {
+            (Some(readers), Some(namespace)) => readers.engine(namespace, &PullSecrets::of(review, &self.config.extractors)).await,
+            _ => self.engine.clone(),
+        };
+        self.judging.all(&engine, &references, &policy).await
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use verimage::Keeping;
+use verimage::registry::{RegistryConfig, TokenFile};
 use verimage_admission::Extractor;
 use verimage_core::policy::read_config;
 use verimage_import::Document;
@@ -55,6 +56,46 @@ pub struct ServerConfig {
     /// How long verdicts are kept.
     #[serde(default)]
     pub cache: Cache,
+    /// Tokens for registries, read from files again and again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registry_tokens: Vec<RegistryToken>,
+    /// Reads registries with the pull secrets of the workloads. Without it, with the server's own credentials alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_secrets: Option<PullSecretsConfig>,
+}
+
+/// A token for a registry, in a file that somebody else rotates.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegistryToken {
+    /// The registry, `host` or `host/path`.
+    pub host: String,
+    /// The file. A change counts within a minute, and at once when the registry refuses the old token.
+    pub file: PathBuf,
+    /// The user whose password the token is, such as `oauth2accesstoken`; without it, the registry takes the token itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Whether the server refuses to start without the token. Images of that registry are never read without it.
+    #[serde(default)]
+    pub required: bool,
+}
+
+impl RegistryToken {
+    pub(crate) fn file(&self) -> TokenFile {
+        TokenFile { path: self.file.clone(), username: self.username.clone() }
+    }
+}
+
+/// Where pull secrets are read.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PullSecretsConfig {
+    /// A kubeconfig; without it, the one of `kubectl` on this machine, else the cluster in which the server runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<PathBuf>,
+    /// How long what was read is used, in seconds, at most 600.
+    #[serde(default = "kept_seconds")]
+    pub kept_seconds: u64,
 }
 
 /// A policy for some namespaces.
@@ -130,6 +171,10 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+fn kept_seconds() -> u64 {
+    60
+}
+
 fn listen() -> SocketAddr {
     SocketAddr::from(([0, 0, 0, 0], 8443))
 }
@@ -185,6 +230,7 @@ impl ServerConfig {
         within("cache/deniedSeconds", self.cache.denied_seconds, 0, 3600)?;
         within("cache/resolvedSeconds", self.cache.resolved_seconds, 0, 30)?;
         within("cache/megabytes", self.cache.megabytes, 1, 4096)?;
+        within("pullSecrets/keptSeconds", self.pull_secrets.as_ref().map_or(0, |pull| pull.kept_seconds), 0, 600)?;
         self.check_namespaces()?;
         for (index, extractor) in self.extractors.iter().enumerate() {
             extractor.check().map_err(|error| (format!("/extractors/{index}{}", error.pointer), error.message))?;
@@ -210,7 +256,15 @@ impl ServerConfig {
     fn start_at(&mut self, folder: &Path) {
         let paths = [&mut self.policy, &mut self.tls.certificate, &mut self.tls.key].into_iter().chain(&mut self.trust_stores);
         let paths = paths.chain(self.namespace_policies.iter_mut().map(|own| &mut own.policy));
+        let paths = paths.chain(self.registry_tokens.iter_mut().map(|token| &mut token.file));
+        let paths = paths.chain(self.pull_secrets.iter_mut().filter_map(|pull| pull.kubeconfig.as_mut()));
         paths.for_each(|path| *path = folder.join(&*path));
+    }
+
+    /// How registries are reached, with the tokens that this configuration names.
+    #[must_use]
+    pub fn servers(&self, config: RegistryConfig) -> RegistryConfig {
+        self.registry_tokens.iter().fold(config, |config, token| config.token_file(&token.host, token.file()))
     }
 
     /// How long a review may take, if its request waits so long.

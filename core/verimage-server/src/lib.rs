@@ -5,7 +5,8 @@ mod config;
 mod judging;
 mod metrics;
 mod policies;
+mod readers;
 mod server;
 
-pub use config::{Cache, ConfigError, NamespacePolicy, ServerConfig, Tls};
+pub use config::{Cache, ConfigError, NamespacePolicy, PullSecretsConfig, RegistryToken, ServerConfig, Tls};
 pub use server::{Event, Server, StartError};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::task::JoinHandle;
+use verimage::registry::ConfigError;
 use verimage::{Builder, PolicyError, Verdicts};
 
 use crate::app::App;
@@ -43,6 +44,14 @@ pub enum StartError {
     /// A policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A token that is required is not there.
+    #[error("the token for {host}: {error}")]
+    Token {
+        /// The registry.
+        host: String,
+        /// Why.
+        error: ConfigError,
+    },
     /// Registries cannot be reached as this machine is set up.
     #[error(transparent)]
     Engine(#[from] verimage::Error),
@@ -84,6 +93,9 @@ impl Server {
     pub async fn start(config: ServerConfig, engine: Builder, report: impl Fn(Event) + Send + Sync + 'static) -> Result<Self, StartError> {
         // One that is installed already is as good.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        for token in config.registry_tokens.iter().filter(|token| token.required) {
+            token.file().read().map_err(|error| StartError::Token { host: token.host.clone(), error })?;
+        }
         let engine = engine.verdicts(Verdicts::new(config.cache.keeping())).build()?;
         let policies = Policies::load(&config).await?;
         let Tls { certificate, key } = config.tls.clone();

@@ -11,7 +11,7 @@ use verimage_core::async_trait;
 use verimage_transport::Proxy;
 
 #[cfg(feature = "remote-keys")]
-use crate::keys::{GitLabKeys, HttpsKeys, KubernetesKeys};
+use crate::keys::{GitLabKeys, HttpsKeys, KubernetesApi};
 use crate::keys::{KeyReference, KeyResolver, KeyResolverError, KeyResolvers};
 
 /// Resolves `env://NAME`: PEM in an environment variable.
@@ -90,14 +90,14 @@ impl KeyResolvers {
 }
 
 #[cfg(feature = "remote-keys")]
-fn cluster() -> KubernetesKeys {
+pub(crate) fn cluster() -> KubernetesApi {
     const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
     let home = variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let files = match env::var_os("KUBECONFIG").filter(|files| !files.is_empty()) {
         Some(files) => env::split_paths(&files).filter(|file| !file.as_os_str().is_empty()).collect(),
         None => home.map(|home| home.join(".kube/config")).into_iter().collect::<Vec<_>>(),
     };
-    let keys = KubernetesKeys::new().kubeconfig(files);
+    let keys = KubernetesApi::new().kubeconfig(files);
     match variable("KUBERNETES_SERVICE_HOST") {
         Some(host) => keys.in_cluster(&host, &variable("KUBERNETES_SERVICE_PORT").unwrap_or_default(), SERVICE_ACCOUNT),
         None => keys,

@@ -1,6 +1,7 @@
-//! Keys in Kubernetes, where `cosign generate-key-pair k8s://NAMESPACE/SECRET` puts them.
+//! The API server of a Kubernetes cluster, for reading: keys, where `cosign generate-key-pair k8s://NAMESPACE/SECRET` puts
+//! them, and pull secrets.
 //!
-//! One GET needs no client library: `kube` with the fewest features brings 20 packages that nothing else needs, and starts
+//! A GET needs no client library: `kube` with the fewest features brings 20 packages that nothing else needs, and starts
 //! the programs that a kubeconfig names.
 
 use std::collections::BTreeMap;
@@ -21,11 +22,11 @@ use crate::keys::{KeyReference, KeyResolver, KeyResolverError};
 
 const ENTRY: &str = "cosign.pub";
 
-/// Resolves `k8s://NAMESPACE/SECRET`: the entry `cosign.pub` of a Secret.
+/// The API server of a cluster. As a resolver of keys it knows `k8s://NAMESPACE/SECRET`: the entry `cosign.pub` of a Secret.
 ///
 /// The cluster is that of the first kubeconfig files that are there, as for `kubectl`, else the one this process runs in.
 #[derive(Clone, Default)]
-pub struct KubernetesKeys {
+pub struct KubernetesApi {
     kubeconfig: Vec<PathBuf>,
     in_cluster: Option<InCluster>,
     proxy: Proxy,
@@ -54,7 +55,12 @@ struct Secret {
     data: BTreeMap<String, String>,
 }
 
-impl KubernetesKeys {
+impl KubernetesApi {
+    /// The cluster that `kubectl` would use here, else the one this process runs in.
+    pub fn of_machine() -> Self {
+        crate::keys::environment::cluster()
+    }
+
     /// No cluster yet.
     pub fn new() -> Self {
         Self::default()
@@ -80,6 +86,22 @@ impl KubernetesKeys {
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = proxy;
         self
+    }
+
+    /// What is at a path of the API, such as `["api", "v1", "namespaces", "tenants", "secrets", "pull"]`: at most 1 MiB.
+    ///
+    /// # Errors
+    /// [`KeyResolverError`] if there is no such object, or none can be had.
+    pub async fn get(&self, path: &[&str]) -> Result<Vec<u8>, KeyResolverError> {
+        let cluster = self.cluster()?;
+        let mut url = cluster.server;
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        let token = cluster.token.map(|token| secret(AUTHORIZATION, &format!("Bearer {}", token.trim()))).transpose()?;
+        // An API server does not redirect, and a client certificate is for it alone.
+        let http = Http { proxy: self.proxy.clone(), authorities: cluster.authorities, identity: cluster.identity, redirects: 0 };
+        http.get(&url, token).await
     }
 
     fn cluster(&self) -> Result<Cluster, KeyResolverError> {
@@ -129,30 +151,23 @@ pub(crate) fn read(file: &Path) -> Result<Vec<u8>, KeyResolverError> {
     crate::material::read_file(file).map_err(KeyResolverError::invalid)
 }
 
-impl fmt::Debug for KubernetesKeys {
+impl fmt::Debug for KubernetesApi {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.in_cluster.as_ref().map(|pod| &pod.host);
-        formatter.debug_struct("KubernetesKeys").field("kubeconfig", &self.kubeconfig).field("in_cluster", &host).finish_non_exhaustive()
+        formatter.debug_struct("KubernetesApi").field("kubeconfig", &self.kubeconfig).field("in_cluster", &host).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl KeyResolver for KubernetesKeys {
+impl KeyResolver for KubernetesApi {
     fn schemes(&self) -> &[&str] {
         &["k8s"]
     }
 
     async fn resolve(&self, reference: &KeyReference) -> Result<Vec<u8>, KeyResolverError> {
         let (namespace, name) = names(reference)?;
-        let cluster = self.cluster()?;
-        let mut url = cluster.server;
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1", "namespaces", namespace, "secrets", name]);
-        }
-        let token = cluster.token.map(|token| secret(AUTHORIZATION, &format!("Bearer {}", token.trim()))).transpose()?;
-        // An API server does not redirect, and a client certificate is for it alone.
-        let http = Http { proxy: self.proxy.clone(), authorities: cluster.authorities, identity: cluster.identity, redirects: 0 };
-        let answer = http.get(&url, token).await.map_err(|error| explained(error, namespace, name))?;
+        let path = ["api", "v1", "namespaces", namespace, "secrets", name];
+        let answer = self.get(&path).await.map_err(|error| explained(error, namespace, name))?;
         let found: Option<Secret> = serde_json::from_slice(&answer).ok().filter(|found: &Secret| found.kind == "Secret");
         let found = found.ok_or_else(|| KeyResolverError::unavailable(format!("`{reference}`: the answer is no Secret")))?;
         let entry = found.data.get(ENTRY).and_then(|entry| STANDARD.decode(entry).ok());

@@ -53,7 +53,7 @@ pub use environment::EnvironmentKeys;
 #[cfg(feature = "remote-keys")]
 pub use gitlab::GitLabKeys;
 #[cfg(feature = "remote-keys")]
-pub use kubernetes::KubernetesKeys;
+pub use kubernetes::KubernetesApi;
 #[cfg(feature = "pkcs11")]
 pub use pkcs11::Pkcs11Keys;
 pub use reference::KeyReference;

@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use verimage::Code;
-use verimage::keys::KubernetesKeys;
+use verimage::keys::KubernetesApi;
 
 use crate::server::{Says, Seen, Server};
 use crate::{STATUSES, pem, resolve};
@@ -52,8 +52,8 @@ impl Folder {
         path
     }
 
-    fn keys(&self, kubeconfig: &str) -> KubernetesKeys {
-        KubernetesKeys::new().kubeconfig([self.write("config", kubeconfig)])
+    fn keys(&self, kubeconfig: &str) -> KubernetesApi {
+        KubernetesApi::new().kubeconfig([self.write("config", kubeconfig)])
     }
 }
 
@@ -155,7 +155,7 @@ async fn a_kubeconfig_that_cannot_be_used_says_why_and_keeps_its_secrets() {
         let refused = resolve(&folder.keys(&text), REFERENCE).await.unwrap_err();
         assert!(refused.message.contains(says) && !refused.message.contains("not-a-secret"), "{says}: {refused}");
     }
-    let nowhere = KubernetesKeys::new().kubeconfig([folder.0.path().join("absent")]);
+    let nowhere = KubernetesApi::new().kubeconfig([folder.0.path().join("absent")]);
     assert!(resolve(&nowhere, REFERENCE).await.unwrap_err().message.contains("no Kubernetes cluster is known"));
 }
 
@@ -168,7 +168,7 @@ async fn several_files_are_merged_and_the_first_counts() {
     second.write("token", "beside-the-second");
     let clusters = second.write("clusters", config(&server.url(""), "", "token: of-the-third"));
     let late = second.write("late", config(&other.url(""), "", "token: of-the-last").replace("here", "there"));
-    let keys = KubernetesKeys::new().kubeconfig([context, first.0.path().join("absent"), users, clusters, late]);
+    let keys = KubernetesApi::new().kubeconfig([context, first.0.path().join("absent"), users, clusters, late]);
     resolve(&keys, REFERENCE).await.unwrap();
     assert_eq!((server.seen()[0].header("authorization"), other.seen().len()), (Some("Bearer beside-the-second"), 0));
 }
@@ -266,7 +266,7 @@ async fn a_pod_asks_its_own_cluster_with_the_token_of_the_hour() {
     let server = authority.server(false).await;
     let folder = Folder::new();
     folder.write("ca.crt", authority.0.pem());
-    let keys = KubernetesKeys::new().in_cluster("127.0.0.1", &server.port.to_string(), folder.0.path());
+    let keys = KubernetesApi::new().in_cluster("127.0.0.1", &server.port.to_string(), folder.0.path());
     assert!(resolve(&keys, REFERENCE).await.unwrap_err().message.contains("token"));
     for token in ["first", "second"] {
         folder.write("token", format!("{token}\n"));
