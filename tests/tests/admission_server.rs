@@ -212,6 +212,44 @@ async fn config_sync_sources_are_judged() {
     world.server.stop().await.unwrap();
 }
 
+/// Kubernetes' ImagePolicyWebhook: every image, or none; what annotations ask for counts for nothing.
+#[tokio::test]
+async fn image_reviews_are_answered() {
+    let world = World::new().await;
+    let ask = async |images: &[&str], namespace: &str| {
+        let containers: Vec<Value> = images.iter().map(|image| json!({"image": image})).collect();
+        let spec = json!({"containers": containers, "namespace": namespace, "annotations": {"a.image-policy.k8s.io/break-glass": "1"}});
+        let body = json!({"apiVersion": "imagepolicy.k8s.io/v1alpha1", "kind": "ImageReview", "spec": spec});
+        let (status, text) = world.send("/imagereview", body.to_string().into_bytes(), "application/json").await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        serde_json::from_str::<Value>(&text).unwrap()["status"].clone()
+    };
+    assert_eq!(ask(&["registry.example/p256:v1"], "demo").await, json!({"allowed": true}));
+    let refused = ask(&["registry.example/p256:v1", "registry.example/unsigned:v1"], "demo").await;
+    assert!(refused["allowed"] == false && refused["reason"].as_str().unwrap().contains("signature-not-found"), "{refused}");
+    assert_eq!(ask(&["Not An Image"], "demo").await["allowed"], false);
+    assert_eq!(ask(&["registry.example/unsigned:v1"], "kube-system").await["allowed"], true);
+    world.server.stop().await.unwrap();
+}
+
+/// Gatekeeper's external data: for each image what may run in its place, or why nothing may.
+#[tokio::test]
+async fn external_data_is_answered() {
+    let world = World::new().await;
+    let ask = async |keys: &[&str]| {
+        let body = json!({"apiVersion": "externaldata.gatekeeper.sh/v1beta1", "kind": "ProviderRequest", "request": {"keys": keys}});
+        let (status, text) = world.send("/externaldata", body.to_string().into_bytes(), "application/json").await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+        serde_json::from_str::<Value>(&text).unwrap()["response"].clone()
+    };
+    let answered = ask(&["registry.example/unsigned:v1", "Not An Image", "registry.example/p256:v1"]).await;
+    let items = answered["items"].as_array().unwrap();
+    assert_eq!(items[2], json!({"key": "registry.example/p256:v1", "value": format!("registry.example/p256:v1@{}", digest("p256"))}));
+    assert!(items[0]["error"].as_str().unwrap().contains("signature-not-found") && items[0].get("value").is_none(), "{answered}");
+    assert!(items[1]["error"].is_string() && answered["idempotent"] == true, "{answered}");
+    world.server.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_is_no_review_is_a_bad_request() {
     let world = World::new().await;

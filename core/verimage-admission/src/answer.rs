@@ -37,7 +37,7 @@ pub fn answer(review: &Review, judged: &[Judged<'_>], purpose: Purpose) -> Vec<u
     let mut response = if refused.is_empty() {
         json!({"uid": review.uid, "allowed": true})
     } else {
-        denial(&review.uid, &refused.iter().map(|one| refusal(one)).collect::<Vec<_>>().join("\n"))
+        denial(&review.uid, &refused.iter().map(|one| refused_at(one)).collect::<Vec<_>>().join("\n"))
     };
     let mut add = |name: &str, value: Value| response.as_object_mut().map(|response| response.insert(name.to_owned(), value));
     let warnings: Vec<String> = judged.iter().filter(|one| one.verdict.admitted).filter_map(warning).collect();
@@ -68,14 +68,17 @@ fn denial(uid: &str, message: &str) -> Value {
     json!({"uid": uid, "allowed": false, "status": {"code": 403, "reason": "Forbidden", "message": cut(message, MAX_MESSAGE)}})
 }
 
+fn refused_at(one: &Judged<'_>) -> String {
+    refusal(&format!("{} ({})", one.image.text, one.image.pointer), one.verdict)
+}
+
 /// The image as it is written, the code, why, and what to do.
-fn refusal(one: &Judged<'_>) -> String {
-    let Judged { image, verdict } = one;
+pub fn refusal(image: &str, verdict: &Verdict) -> String {
     let what = if verdict.decision == Decision::Deny { "denied" } else { "could not be judged" };
     let rule = verdict.rule.as_ref().map(|rule| format!(" by rule {rule}")).unwrap_or_default();
     let code = verdict.code.as_ref().map(|code| format!(": {code}")).unwrap_or_default();
     let hint = verdict.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
-    format!("image {} ({}) {what}{rule}{code}\n  {}{hint}", image.text, image.pointer, verdict.message)
+    format!("image {image} {what}{rule}{code}\n  {}{hint}", verdict.message)
 }
 
 /// What is admitted although a rule in audit mode says no.

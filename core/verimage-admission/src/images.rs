@@ -7,7 +7,7 @@ use crate::extractor::{Extractor, follow};
 use crate::review::{Operation, Review};
 
 /// The most images of one object.
-const MAX_IMAGES: usize = 256;
+pub(crate) const MAX_IMAGES: usize = 256;
 /// Groups and kinds with pod specs, and where these are. A subresource is sent as the whole object.
 const POD_SPECS: [(&str, &str, &str); 10] = [
     ("", "Pod", "/spec"),

@@ -75,10 +75,10 @@ pub enum ReviewError {
     #[error("the review is larger than {MAX_REVIEW_BYTES} bytes")]
     TooLarge,
     /// The body is no JSON, or not of this shape.
-    #[error("this is no AdmissionReview of {API_VERSION}: {0}")]
+    #[error("this is no review that can be read: {0}")]
     Malformed(String),
     /// Another kind of object, or another version.
-    #[error("this is a {kind} of {api_version}, an AdmissionReview of {API_VERSION} is needed")]
+    #[error("this is a {kind} of {api_version}, which is not asked here")]
     Other {
         /// The version that was sent.
         api_version: String,
@@ -86,7 +86,7 @@ pub enum ReviewError {
         kind: String,
     },
     /// A review without a question.
-    #[error("this AdmissionReview has no request")]
+    #[error("this review has no request")]
     NoRequest,
 }
 

@@ -2,6 +2,7 @@
 
 mod app;
 mod config;
+mod doors;
 mod judging;
 mod metrics;
 mod policies;
