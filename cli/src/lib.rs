@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod failure;
+mod image_verifier;
 mod output;
 mod plan;
 mod policy_search;
@@ -23,6 +24,8 @@ use crate::output::Console;
 ///
 /// For wrappers that bring the same command line in another package. Everything else here is private.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = image_verifier::translated(&arguments).unwrap_or(arguments);
     let arguments = match args::Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -248,6 +248,32 @@ fn a_registry_that_does_not_answer_is_not_waited_for() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("error: deadline-exceeded"));
 }
 
+/// containerd starts this program for each image that is pulled, and pulls it if the exit code is 0.
+#[cfg(unix)]
+#[test]
+fn containerd_asks_in_its_own_words() {
+    let layouts = workspace().join("tests/fixtures/cosign/layouts");
+    let folder = scratch("image-verifier");
+    let program = folder.join("verimage-image-verifier");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_verimage"), &program).unwrap();
+    let pem = fs::read_to_string(workspace().join("tests/fixtures/cosign/keys/p256.pub")).unwrap();
+    let rule = serde_json::json!({"name": "all", "images": ["**/**"], "require": {"cosign": {"key": "k", "transparency": "none"}}});
+    let policy = serde_json::json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": {"k": {"publicKey": {"pem": pem}}}, "rules": [rule]});
+    fs::write(folder.join("policy.yaml"), policy.to_string()).unwrap();
+    let digest = "sha256:efc9b55d045c8258a2c7ed223fe69b62bd063763e111f8ef682d10ee59e72136";
+    let other = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+    for (layout, digest, code) in [("p256", digest, 0), ("unsigned", digest, 1), ("p256", other, 1)] {
+        let name = format!("{}/demo/app:v1", serve(&layouts.join(layout), Mood::Open));
+        let asked = ["-name", &name, "-digest", digest, "-stdin-media-type", "application/vnd.oci.image.manifest.v1+json"];
+        let mut command = Command::new(&program);
+        command.args(asked).env_clear().env("HOME", "/nonexistent").env("CONTAINERS_REGISTRIES_CONF", "/dev/null");
+        let output = command.env("VERIMAGE_POLICY", folder.join("policy.yaml")).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{layout}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains(digest), "{output:?}");
+    }
+    assert_eq!(Command::new(&program).args(["-name", "a"]).env_clear().output().unwrap().status.code(), Some(2));
+}
+
 /// The fixture folders that every frontend passes. The layout that stands for another repository is served as one.
 #[test]
 fn the_shared_cases_come_out_as_expected() {
