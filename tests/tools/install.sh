@@ -4,7 +4,7 @@
 #
 #   tests/tools/install.sh [--require] [--budget SECONDS] [GROUP...]
 #
-# Groups: registry (docker-registry, skopeo, referrers-registry), gpg (gnupg, and what it signs for: docker-registry, skopeo),
+# Groups: registry (docker-registry, redis-server, skopeo, referrers-registry), gpg (gnupg, and what it signs for: docker-registry, skopeo),
 # pkcs11 (softhsm2), cosign (both lines), notation, notary (client, server and signer), all (the default).
 # What cannot be installed is skipped aloud and the exit status is 0; with --require it is 1.
 # No new installation begins when the budget (default 1200 seconds) is used up, and a running one is ended.
@@ -136,6 +136,7 @@ notary_servers() {
 
 if wanted registry || wanted gpg; then
     debian docker-registry docker-registry
+    debian redis-server redis-server
     debian skopeo skopeo
 fi
 if wanted registry; then

@@ -3,15 +3,19 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use verimage::Keeping;
 use verimage::registry::{RegistryConfig, TokenFile};
+use verimage::{Keeping, Verdicts};
 use verimage_admission::Extractor;
 use verimage_core::policy::read_config;
 use verimage_import::Document;
+
+use crate::redis::Redis;
+use crate::server::StartError;
 
 /// The longest time that an API server waits, in seconds.
 const LONGEST_DEADLINE: u64 = 29;
@@ -109,7 +113,7 @@ pub struct NamespacePolicy {
 }
 
 /// How long verdicts are kept, and how many. A verdict is kept for a digest under one policy with one set of keys.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Cache {
     /// The longest time for one that allows, in seconds, at most 86400: an hour. It ends where the evidence does.
@@ -120,6 +124,23 @@ pub struct Cache {
     pub resolved_seconds: u64,
     /// How much memory all of it takes, about, in MiB, 1 to 4096: 64.
     pub megabytes: u64,
+    /// Where replicas share verdicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<SharedCache>,
+}
+
+/// Redis or Valkey, which replicas share. It is asked before registries are, and believed only what a replica wrote; without it
+/// everything takes longer and nothing else changes.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SharedCache {
+    /// `redis://HOST:PORT/DATABASE`.
+    pub redis: String,
+    /// A file with the secret that authenticates entries, at least 32 random bytes, the same for every replica.
+    pub key_file: PathBuf,
+    /// A file with the password of the server, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
 }
 
 impl Default for Cache {
@@ -130,12 +151,24 @@ impl Default for Cache {
             denied_seconds: denied.as_secs(),
             resolved_seconds: resolved.as_secs(),
             megabytes: bytes >> 20,
+            shared: None,
         }
     }
 }
 
 impl Cache {
-    pub(crate) fn keeping(&self) -> Keeping {
+    /// The memory that this says, shared if it says so.
+    pub(crate) fn verdicts(&self) -> Result<Verdicts, StartError> {
+        let verdicts = Verdicts::new(self.keeping());
+        let Some(SharedCache { redis, key_file, password_file }) = &self.shared else { return Ok(verdicts) };
+        let read =
+            |file: &Path| std::fs::read(file).map_err(|error| StartError::Shared(format!("`{}` cannot be read: {error}", file.display())));
+        let password = password_file.as_deref().map(|file| read(file).map(|text| String::from_utf8_lossy(&text).trim().to_owned()));
+        let place = Redis::new(redis, password.transpose()?.as_deref()).map_err(|error| StartError::Shared(error.to_string()))?;
+        verdicts.shared(Arc::new(place), &read(key_file)?).map_err(|error| StartError::Shared(error.to_string()))
+    }
+
+    fn keeping(&self) -> Keeping {
         let seconds = Duration::from_secs;
         Keeping {
             allowed: seconds(self.allowed_seconds),
@@ -257,7 +290,8 @@ impl ServerConfig {
         let paths = [&mut self.policy, &mut self.tls.certificate, &mut self.tls.key].into_iter().chain(&mut self.trust_stores);
         let paths = paths.chain(self.namespace_policies.iter_mut().map(|own| &mut own.policy));
         let paths = paths.chain(self.registry_tokens.iter_mut().map(|token| &mut token.file));
-        let paths = paths.chain(self.pull_secrets.iter_mut().filter_map(|pull| pull.kubeconfig.as_mut()));
+        let shared = self.cache.shared.iter_mut().flat_map(|shared| [&mut shared.key_file].into_iter().chain(&mut shared.password_file));
+        let paths = paths.chain(shared).chain(self.pull_secrets.iter_mut().filter_map(|pull| pull.kubeconfig.as_mut()));
         paths.for_each(|path| *path = folder.join(&*path));
     }
 

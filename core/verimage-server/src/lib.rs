@@ -7,7 +7,8 @@ mod judging;
 mod metrics;
 mod policies;
 mod readers;
+mod redis;
 mod server;
 
-pub use config::{Cache, ConfigError, NamespacePolicy, PullSecretsConfig, RegistryToken, ServerConfig, Tls};
+pub use config::{Cache, ConfigError, NamespacePolicy, PullSecretsConfig, RegistryToken, ServerConfig, SharedCache, Tls};
 pub use server::{Event, Server, StartError};

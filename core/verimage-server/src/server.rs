@@ -11,7 +11,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::task::JoinHandle;
 use verimage::registry::ConfigError;
-use verimage::{Builder, PolicyError, Verdicts};
+use verimage::{Builder, PolicyError};
 
 use crate::app::App;
 use crate::config::{ServerConfig, Tls};
@@ -52,6 +52,9 @@ pub enum StartError {
         /// Why.
         error: ConfigError,
     },
+    /// Verdicts cannot be shared as the configuration says.
+    #[error("the shared cache: {0}")]
+    Shared(String),
     /// Registries cannot be reached as this machine is set up.
     #[error(transparent)]
     Engine(#[from] verimage::Error),
@@ -96,7 +99,7 @@ impl Server {
         for token in config.registry_tokens.iter().filter(|token| token.required) {
             token.file().read().map_err(|error| StartError::Token { host: token.host.clone(), error })?;
         }
-        let engine = engine.verdicts(Verdicts::new(config.cache.keeping())).build()?;
+        let engine = engine.verdicts(config.cache.verdicts()?).build()?;
         let policies = Policies::load(&config).await?;
         let Tls { certificate, key } = config.tls.clone();
         let tls = RustlsConfig::from_pem_file(&certificate, &key).await;

@@ -33,7 +33,7 @@ pub use source::{ImageSource, SourceError};
 pub use state::{MemoryState, StateFolder};
 
 #[cfg(feature = "kept-verdicts")]
-pub use verdicts::{Keeping, Verdicts};
+pub use verdicts::{Keeping, SharedPlace, ShortSecret, Verdicts};
 
 pub use verimage_core as core;
 pub use verimage_core::{Code, CodeClass, Decision, Digest, ImageRef, Limits, Platform, Policy, PolicyError, Replay, Transcript, Verdict};

@@ -4,6 +4,8 @@
 //! the same answers are judged again at the end of the period, and where that gives another verdict, the period is halved. Every
 //! condition on time holds from one time to another, so what holds at both ends holds between them.
 
+mod shared;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +19,10 @@ use verimage_transport::Flights;
 use crate::engine::{Request, Verification, Verimage, now};
 use crate::error::Error;
 use crate::source::ImageSource;
+
+pub use self::shared::{SharedPlace, ShortSecret};
+
+use self::shared::Shared;
 
 /// A verdict that holds for less is not kept.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -53,6 +59,8 @@ pub struct Verdicts {
     kept: Cache<String, Kept>,
     /// What a tag names, by question.
     resolved: Cache<String, Digest>,
+    /// Where other processes keep theirs.
+    shared: Option<Shared>,
     /// Questions that are being asked.
     asked: Arc<Flights<String, Result<Arc<Verdict>, Error>>>,
 }
@@ -64,6 +72,18 @@ struct Kept {
     from: Timestamp,
     until: Timestamp,
     size: u32,
+}
+
+impl Kept {
+    fn new(verdict: Arc<Verdict>, from: Timestamp, until: Timestamp) -> Self {
+        let size = serde_json::to_vec(&*verdict).map_or(usize::MAX, |text| text.len().saturating_add(OVERHEAD));
+        Self { verdict, from, until, size: u32::try_from(size).unwrap_or(u32::MAX) }
+    }
+
+    /// Whether it holds now.
+    fn holds(&self) -> bool {
+        now().is_ok_and(|now| self.from <= now && now <= self.until)
+    }
 }
 
 /// What a verdict depends on, beside the digest.
@@ -114,7 +134,16 @@ impl Verdicts {
         // What tags name is small beside the verdicts.
         let bytes = keeping.bytes - keeping.bytes / 8;
         let kept = Cache::builder().max_capacity(bytes).weigher(weigh).expire_after(Lifetime).build();
-        Self { keeping, kept, resolved: resolutions(keeping), asked: Arc::default() }
+        Self { keeping, kept, resolved: resolutions(keeping), shared: None, asked: Arc::default() }
+    }
+
+    /// Shares verdicts with other processes at a place. Entries are authenticated with the `secret`, at least 32 bytes that all
+    /// of them have; losing the place costs time and nothing else.
+    ///
+    /// # Errors
+    /// [`ShortSecret`].
+    pub fn shared(self, place: Arc<dyn SharedPlace>, secret: &[u8]) -> Result<Self, ShortSecret> {
+        Ok(Self { shared: Some(Shared::new(place, secret)?), ..self })
     }
 
     /// The same memory of verdicts for an engine that reaches registries with other credentials: it asks itself what tags name.
@@ -137,9 +166,19 @@ impl Verdicts {
     }
 
     fn look(&self, key: &str) -> Option<Arc<Verdict>> {
-        let kept = self.kept.get(key)?;
-        let now = now().ok()?;
-        (kept.from <= now && now <= kept.until).then_some(kept.verdict)
+        self.kept.get(key).filter(Kept::holds).map(|kept| kept.verdict)
+    }
+
+    /// What others keep is kept here as well, for as long as they do, and no longer than is done here.
+    async fn look_outside(&self, key: &str) -> Option<Arc<Verdict>> {
+        let mut kept = self.shared.as_ref()?.get(key).await?;
+        let longest = if kept.verdict.decision == Decision::Allow { self.keeping.allowed } else { self.keeping.denied };
+        kept.until = kept.until.min(kept.from.checked_add(longest).ok()?);
+        let holds = kept.holds();
+        holds.then(|| {
+            self.kept.insert(key.to_owned(), kept.clone());
+            kept.verdict
+        })
     }
 
     /// What holds now; else it is asked, once for all who want to know.
@@ -157,7 +196,14 @@ impl Verdicts {
     }
 
     async fn ask(&self, engine: &Verimage, question: &Question, request: &Request, policy: &Policy) -> Result<Arc<Verdict>, Error> {
-        let known = async |digest: Digest| self.look(&question.over(&digest)).map(|verdict| (digest, verdict));
+        let known = async |digest: Digest| {
+            let key = question.over(&digest);
+            let verdict = match self.look(&key) {
+                Some(verdict) => verdict,
+                None => self.look_outside(&key).await?,
+            };
+            Some((digest, verdict))
+        };
         let (digest, verdict) = match engine.run_unless(request, policy, known).await? {
             Err((digest, verdict)) => (Some(digest), verdict),
             Ok(Verification { verdict, resolved, answers, .. }) => {
@@ -200,9 +246,11 @@ impl Verdicts {
         };
         let Some(until) = until else { return };
         let key = Question { image: image.clone(), key: case.question.key.clone() }.over(digest);
-        let size = serde_json::to_vec(&**verdict).map_or(usize::MAX, |text| text.len().saturating_add(OVERHEAD));
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
-        self.kept.insert(key, Kept { verdict: Arc::clone(verdict), from, until, size });
+        let kept = Kept::new(Arc::clone(verdict), from, until);
+        if let Some(shared) = &self.shared {
+            shared.put(&key, &kept);
+        }
+        self.kept.insert(key, kept);
     }
 }
 

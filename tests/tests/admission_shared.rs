@@ -1,0 +1,210 @@
+//! Replicas that share verdicts in Redis: what one found out the other knows; what Redis says beside that counts for nothing, and
+//! that it is gone costs nothing but time (section 6.2 of the admission contract).
+//!
+//! Without `redis-server` on the machine the tests say so and pass; `tests/tools/install.sh registry` installs it.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use verimage::core::{Blob, SignatureStore, StoreError, Want, async_trait};
+use verimage::{ImageRef, LayoutStore, Selector, Verimage};
+use verimage_server::{Server, ServerConfig, StartError};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign")
+}
+
+/// A registry in which a repository is the layout of its name.
+#[derive(Debug, Default)]
+struct Layouts {
+    fetched: AtomicUsize,
+}
+
+#[async_trait]
+impl SignatureStore for Layouts {
+    async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
+        self.fetched.fetch_add(1, Ordering::Relaxed);
+        let selector = image.digest().map_or(Selector::Name("v1".to_owned()), |digest| Selector::Digest(digest.clone()));
+        let store = LayoutStore::open_folder(&fixtures().join("layouts").join(image.path()), selector);
+        store.map_err(|error| StoreError::not_found(error.to_string()))?.fetch(image, want).await
+    }
+}
+
+/// A Redis of this test alone.
+struct Redis {
+    process: Child,
+    port: u16,
+}
+
+impl Redis {
+    fn start() -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
+        let Ok(process) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
+            println!("skipped: redis-server is not installed");
+            return None;
+        };
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            std::thread::yield_now();
+        }
+        Some(Self { process, port })
+    }
+
+    /// Sends a command, and gives the answer as it stands on the wire.
+    fn say(&self, words: &[&[u8]]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut command = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            command.extend(format!("${}\r\n", word.len()).into_bytes());
+            command.extend(*word);
+            command.extend(b"\r\n");
+        }
+        stream.write_all(&command).unwrap();
+        let mut answer = vec![0; 1 << 20];
+        let read = stream.read(&mut answer).unwrap();
+        answer.truncate(read);
+        answer
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let answer = String::from_utf8(self.say(&[b"KEYS", b"*"])).unwrap();
+        answer.lines().filter(|line| line.starts_with("verimage:")).map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+struct Replica {
+    server: Server,
+    layouts: Arc<Layouts>,
+    client: Client,
+}
+
+fn prepare(folder: &Path, port: u16) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(folder.join("tls.crt"), made.cert.pem()).unwrap();
+    fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    fs::write(folder.join("shared.key"), [7; 32]).unwrap();
+    let pem = fs::read_to_string(fixtures().join("keys/p256.pub")).unwrap();
+    let rules = json!([{"name": "all", "images": ["**/**"], "require": {"cosign": {"key": "k", "transparency": "none"}}}]);
+    let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": {"k": {"publicKey": {"pem": pem}}}, "rules": rules});
+    fs::write(folder.join("policy.yaml"), policy.to_string()).unwrap();
+    let text = format!(
+        "apiVersion: verimage/v1\nkind: ServerConfig\nlisten: 127.0.0.1:0\npolicy: policy.yaml\ntls: {{ certificate: tls.crt, key: tls.key }}\ndrainSeconds: 0\ncache: {{ shared: {{ redis: \"redis://127.0.0.1:{port}/0\", keyFile: shared.key }} }}\n"
+    );
+    fs::write(folder.join("server.yaml"), text).unwrap();
+}
+
+async fn start(folder: &Path) -> Result<(Server, Arc<Layouts>), StartError> {
+    let layouts = Arc::new(Layouts::default());
+    let config = ServerConfig::load(&folder.join("server.yaml")).unwrap();
+    let engine = Verimage::builder().registry(Arc::clone(&layouts) as Arc<dyn SignatureStore>);
+    Ok((Server::start(config, engine, drop).await?, layouts))
+}
+
+impl Replica {
+    async fn start(folder: &Path) -> Self {
+        let (server, layouts) = start(folder).await.unwrap();
+        let root = reqwest::Certificate::from_pem(&fs::read(folder.join("tls.crt")).unwrap()).unwrap();
+        Self { server, layouts, client: Client::builder().tls_certs_only([root]).no_proxy().build().unwrap() }
+    }
+
+    /// Whether a pod with this image is admitted, and how many questions that took.
+    async fn judge(&self, image: &str) -> (bool, usize) {
+        let request = json!({"uid": "u", "operation": "CREATE", "namespace": "n", "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "object": {"spec": {"containers": [{"name": "a", "image": image}]}}});
+        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).to_string();
+        let sent = self.client.post(format!("https://{}/validate", self.server.address())).header("Content-Type", "application/json");
+        let answer: Value = serde_json::from_str(&sent.body(body).send().await.unwrap().text().await.unwrap()).unwrap();
+        (answer["response"]["allowed"] == true, self.layouts.fetched.swap(0, Ordering::Relaxed))
+    }
+}
+
+const DIGEST: &str = "sha256:efc9b55d045c8258a2c7ed223fe69b62bd063763e111f8ef682d10ee59e72136";
+
+/// Waits until the replica has written what it found out; nobody waits for that but a test.
+async fn written(redis: &Redis, entries: usize) -> Vec<String> {
+    loop {
+        let keys = redis.keys();
+        if keys.len() >= entries {
+            return keys;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_replica_found_out_the_other_knows() {
+    let Some(redis) = Redis::start() else { return };
+    let folder = TempDir::new().unwrap();
+    prepare(folder.path(), redis.port);
+    let (one, other) = (Replica::start(folder.path()).await, Replica::start(folder.path()).await);
+    let signed = format!("registry.example/p256@{DIGEST}");
+    let unsigned = format!("registry.example/unsigned@{DIGEST}");
+    let (allowed, asked) = one.judge(&signed).await;
+    assert!(allowed && asked > 0);
+    let first = written(&redis, 1).await;
+    assert_eq!(other.judge(&signed).await, (true, 0));
+    assert!(!one.judge(&unsigned).await.0);
+    let keys = written(&redis, 2).await;
+    assert_eq!(other.judge(&unsigned).await, (false, 0));
+    // Whoever writes to Redis cannot make an image allowed: not with what stands under another name, nor with anything else.
+    let of_unsigned = keys.iter().find(|key| !first.contains(key)).unwrap();
+    redis.say(&[b"COPY", first[0].as_bytes(), of_unsigned.as_bytes(), b"REPLACE"]);
+    let (allowed, asked) = Replica::start(folder.path()).await.judge(&unsigned).await;
+    assert!(!allowed && asked > 0);
+    for garbage in [&b""[..], b"allow", &[0; 100]] {
+        for key in redis.keys() {
+            redis.say(&[b"SET", key.as_bytes(), garbage]);
+        }
+        let fresh = Replica::start(folder.path()).await;
+        let (allowed, asked) = fresh.judge(&signed).await;
+        assert!(allowed && asked > 0 && !fresh.judge(&unsigned).await.0);
+    }
+    // Another secret is another memory.
+    written(&redis, 2).await;
+    fs::write(folder.path().join("shared.key"), [8; 32]).unwrap();
+    assert!(Replica::start(folder.path()).await.judge(&signed).await.1 > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_memory_that_goes_away_costs_time_and_nothing_else() {
+    let Some(redis) = Redis::start() else { return };
+    let folder = TempDir::new().unwrap();
+    prepare(folder.path(), redis.port);
+    let replica = Replica::start(folder.path()).await;
+    assert!(replica.judge(&format!("registry.example/p256@{DIGEST}")).await.0);
+    drop(redis);
+    assert_eq!(replica.judge(&format!("registry.example/p256@{DIGEST}")).await, (true, 0));
+    let (allowed, asked) = replica.judge("registry.example/p256:v1").await;
+    assert!(allowed && asked > 0);
+    assert!(!replica.judge("registry.example/unsigned:v1").await.0);
+    // One that is not there when the server starts is no reason not to.
+    assert!(Replica::start(folder.path()).await.judge("registry.example/p256:v1").await.0);
+}
+
+#[tokio::test]
+async fn a_shared_memory_has_a_secret() {
+    let folder = TempDir::new().unwrap();
+    prepare(folder.path(), 9);
+    for secret in [None, Some(&b"short"[..])] {
+        fs::remove_file(folder.path().join("shared.key")).unwrap();
+        secret.iter().for_each(|secret| fs::write(folder.path().join("shared.key"), secret).unwrap());
+        assert!(matches!(start(folder.path()).await, Err(StartError::Shared(_))));
+        fs::write(folder.path().join("shared.key"), "").unwrap();
+    }
+}
