@@ -131,6 +131,34 @@ async fn a_tag_that_moves_is_judged_anew() {
     assert!(engine.kept(&request(TAG), &policy()).is_none());
 }
 
+/// Row 1: a registry that serves the signed image now and another one then. What is allowed is what was judged, whoever asks how
+/// often.
+#[tokio::test]
+async fn a_registry_that_alternates_never_has_the_other_digest_allowed() {
+    let registry = Registry::new("p256");
+    let engine = engine(&registry, Verdicts::new(Keeping { denied: Duration::ZERO, ..Keeping::default() }));
+    let signed = judge(&engine, TAG, &policy()).await.digest.clone();
+    for turn in 0..20 {
+        registry.move_tag(if turn % 2 == 0 { "multi-children" } else { "p256" });
+        let verdict = judge(&engine, TAG, &policy()).await;
+        assert_eq!((verdict.admitted, verdict.digest == signed), (turn % 2 == 1, turn % 2 == 1));
+    }
+}
+
+/// Row 31: what a registry serves after a verdict was kept changes nothing about it, and is no part of it.
+#[tokio::test]
+async fn what_is_swapped_behind_a_kept_verdict_is_never_read() {
+    let registry = Registry::new("p256");
+    let engine = engine(&registry, Verdicts::new(Keeping::default()));
+    let image = pinned(&engine).await;
+    let first = judge(&engine, &image, &policy()).await;
+    registry.asked();
+    registry.move_tag("attack-tampered-signature");
+    assert_eq!(*judge(&engine, &image, &policy()).await, *first);
+    assert_eq!(registry.asked(), []);
+    assert!(!engine.run(&request(&image), &policy()).await.unwrap().verdict.admitted);
+}
+
 /// Whoever pins what a tag named asks with the digest next; the same answers have said what to tell.
 #[tokio::test]
 async fn the_pinned_reference_is_known_once_its_tag_was_judged() {
