@@ -1,155 +1,18 @@
-//! The admission server over TLS, with the signatures of the fixtures behind it.
+//! What is answered at which door.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use verimage::core::{Blob, SignatureStore, StoreError, Want, What, async_trait};
-use verimage::{ImageRef, LayoutStore, Selector, Verimage};
-use verimage_server::{Event, Server, ServerConfig, StartError};
+use verimage::Verimage;
+use verimage_server::{Event, Server, StartError};
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign")
-}
-
-/// A registry in which a repository is the layout of its name. One that is called `silent` never answers.
-#[derive(Debug, Default)]
-struct Layouts {
-    /// How often what a tag names was asked.
-    asked: AtomicUsize,
-    fetched: AtomicUsize,
-}
-
-/// The questions of one verification by digest, without knowing what the registry can do.
-const ONE_VERIFICATION: usize = 3;
-
-#[async_trait]
-impl SignatureStore for Layouts {
-    async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
-        if image.path() == "silent" {
-            std::future::pending::<()>().await;
-        }
-        self.fetched.fetch_add(1, Ordering::Relaxed);
-        if want.what == What::Resolve {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-        }
-        let selector = image.digest().map_or(Selector::Name("v1".to_owned()), |digest| Selector::Digest(digest.clone()));
-        let folder = fixtures().join("layouts").join(image.path());
-        let store = LayoutStore::open_folder(&folder, selector).map_err(|error| StoreError::not_found(error.to_string()))?;
-        store.fetch(image, want).await
-    }
-}
-
-/// The digest of a layout's image.
-fn digest(layout: &str) -> String {
-    let index: Value = serde_json::from_slice(&fs::read(fixtures().join("layouts").join(layout).join("index.json")).unwrap()).unwrap();
-    let entries = index["manifests"].as_array().unwrap();
-    let entry = entries.iter().find(|entry| entry["annotations"]["org.opencontainers.image.ref.name"] == "v1").unwrap();
-    entry["digest"].as_str().unwrap().to_owned()
-}
-
-struct World {
-    folder: TempDir,
-    layouts: Arc<Layouts>,
-    server: Server,
-    client: Client,
-    events: UnboundedReceiver<Event>,
-}
-
-/// A certificate for the loopback interface, where the server finds it. Gives its PEM.
-fn write_certificate(folder: &Path) -> String {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    fs::write(folder.join("tls.crt"), made.cert.pem()).unwrap();
-    fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
-    made.cert.pem()
-}
-
-fn write_policy(folder: &Path, key: &str) {
-    let pem = fs::read_to_string(fixtures().join(format!("keys/{key}.pub"))).unwrap();
-    let rules = json!([
-        {"name": "demo", "images": ["registry.example/**"], "require": {"cosign": {"key": "k", "transparency": "none"}}},
-        {"name": "audited", "images": ["audited.example/**"], "mode": "audit", "require": {"cosign": {"key": "k", "transparency": "none"}}},
-    ]);
-    let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": {"k": {"publicKey": {"pem": pem}}}, "rules": rules});
-    // Whoever reads it meanwhile finds the one or the other.
-    fs::write(folder.join("policy.new"), policy.to_string()).unwrap();
-    fs::rename(folder.join("policy.new"), folder.join("policy.yaml")).unwrap();
-}
-
-fn config(folder: &Path) -> ServerConfig {
-    config_with(folder, "")
-}
-
-fn config_with(folder: &Path, more: &str) -> ServerConfig {
-    let text = "apiVersion: verimage/v1\nkind: ServerConfig\nlisten: 127.0.0.1:0\npolicy: policy.yaml\ntls: { certificate: tls.crt, key: tls.key }\nreloadSeconds: 1\ndrainSeconds: 0\nexcludedNamespaces: [kube-system]\nextractors:\n- { group: tekton.dev, kind: Task, images: [/spec/steps/*/image] }\n";
-    fs::write(folder.join("server.yaml"), format!("{text}{more}")).unwrap();
-    ServerConfig::load(&folder.join("server.yaml")).unwrap()
-}
-
-impl World {
-    async fn new() -> Self {
-        Self::with(TempDir::new().unwrap(), "").await
-    }
-
-    /// A server with more in its configuration.
-    async fn with(folder: TempDir, more: &str) -> Self {
-        let pem = write_certificate(folder.path());
-        write_policy(folder.path(), "p256");
-        let layouts = Arc::new(Layouts::default());
-        let engine = Verimage::builder().registry(layouts.clone());
-        let (sender, events) = unbounded_channel();
-        let report = move |event| drop(sender.send(event));
-        let server = Server::start(config_with(folder.path(), more), engine, report).await.unwrap();
-        let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
-        let client = Client::builder().tls_certs_only([root]).no_proxy().build().unwrap();
-        Self { folder, layouts, server, client, events }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("https://{}{path}", self.server.address())
-    }
-
-    async fn send(&self, path: &str, body: Vec<u8>, kind: &str) -> (StatusCode, String) {
-        let response = self.client.post(self.url(path)).header("Content-Type", kind).body(body).send().await.unwrap();
-        (response.status(), response.text().await.unwrap())
-    }
-
-    /// The response within the answer to a request.
-    async fn ask(&self, path: &str, request: &Value) -> Value {
-        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
-        let (status, text) = self.send(path, body.to_string().into_bytes(), "application/json").await;
-        assert_eq!(status, StatusCode::OK, "{text}");
-        let answer: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(answer["response"]["uid"], "u");
-        answer["response"].clone()
-    }
-
-    async fn get(&self, path: &str) -> (StatusCode, String) {
-        let response = self.client.get(self.url(path)).send().await.unwrap();
-        (response.status(), response.text().await.unwrap())
-    }
-}
-
-fn object(group: &str, kind: &str, object: Value) -> Value {
-    json!({"uid": "u", "operation": "CREATE", "kind": {"group": group, "version": "v1", "kind": kind}, "namespace": "demo", "object": object})
-}
-
-fn pod(images: &[&str]) -> Value {
-    let containers: Vec<Value> = images.iter().map(|image| json!({"name": "a", "image": image})).collect();
-    object("", "Pod", json!({"spec": {"containers": containers}}))
-}
-
-fn message(response: &Value) -> &str {
-    response["status"]["message"].as_str().unwrap_or_default()
-}
+use crate::world::{ONE_VERIFICATION, World, client, config, digest, message, object, pod, write_certificate, write_policy};
 
 #[tokio::test]
 async fn pods_are_judged_and_pinned() {
@@ -356,8 +219,7 @@ async fn policy_and_certificate_are_taken_up_and_bad_ones_are_not() {
             break;
         }
     }
-    let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
-    world.client = Client::builder().tls_certs_only([root]).no_proxy().build().unwrap();
+    world.client = client(&pem);
     assert_eq!(world.ask("/validate", &request).await["allowed"], true);
     world.server.stop().await.unwrap();
 }

@@ -6,37 +6,19 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use verimage::core::{Blob, SignatureStore, StoreError, Want, async_trait};
-use verimage::{ImageRef, LayoutStore, Selector, Verimage};
+use verimage::Verimage;
+use verimage::core::SignatureStore;
 use verimage_server::{Server, ServerConfig, StartError};
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign")
-}
-
-/// A registry in which a repository is the layout of its name.
-#[derive(Debug, Default)]
-struct Layouts {
-    fetched: AtomicUsize,
-}
-
-#[async_trait]
-impl SignatureStore for Layouts {
-    async fn fetch(&self, image: &ImageRef, want: &Want) -> Result<Vec<Blob>, StoreError> {
-        self.fetched.fetch_add(1, Ordering::Relaxed);
-        let selector = image.digest().map_or(Selector::Name("v1".to_owned()), |digest| Selector::Digest(digest.clone()));
-        let store = LayoutStore::open_folder(&fixtures().join("layouts").join(image.path()), selector);
-        store.map_err(|error| StoreError::not_found(error.to_string()))?.fetch(image, want).await
-    }
-}
+use crate::world::{Layouts, client, write_certificate, write_policy_for_all};
 
 /// A Redis of this test alone.
 struct Redis {
@@ -95,14 +77,9 @@ struct Replica {
 }
 
 fn prepare(folder: &Path, port: u16) {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    fs::write(folder.join("tls.crt"), made.cert.pem()).unwrap();
-    fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    write_certificate(folder);
+    write_policy_for_all(folder);
     fs::write(folder.join("shared.key"), [7; 32]).unwrap();
-    let pem = fs::read_to_string(fixtures().join("keys/p256.pub")).unwrap();
-    let rules = json!([{"name": "all", "images": ["**/**"], "require": {"cosign": {"key": "k", "transparency": "none"}}}]);
-    let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": {"k": {"publicKey": {"pem": pem}}}, "rules": rules});
-    fs::write(folder.join("policy.yaml"), policy.to_string()).unwrap();
     let text = format!(
         "apiVersion: verimage/v1\nkind: ServerConfig\nlisten: 127.0.0.1:0\npolicy: policy.yaml\ntls: {{ certificate: tls.crt, key: tls.key }}\ndrainSeconds: 0\ncache: {{ shared: {{ redis: \"redis://127.0.0.1:{port}/0\", keyFile: shared.key }} }}\n"
     );
@@ -119,8 +96,7 @@ async fn start(folder: &Path) -> Result<(Server, Arc<Layouts>), StartError> {
 impl Replica {
     async fn start(folder: &Path) -> Self {
         let (server, layouts) = start(folder).await.unwrap();
-        let root = reqwest::Certificate::from_pem(&fs::read(folder.join("tls.crt")).unwrap()).unwrap();
-        Self { server, layouts, client: Client::builder().tls_certs_only([root]).no_proxy().build().unwrap() }
+        Self { server, layouts, client: client(&fs::read_to_string(folder.join("tls.crt")).unwrap()) }
     }
 
     /// Whether a pod with this image is admitted, and how many questions that took.
@@ -195,6 +171,33 @@ async fn a_memory_that_goes_away_costs_time_and_nothing_else() {
     assert!(!replica.judge("registry.example/unsigned:v1").await.0);
     // One that is not there when the server starts is no reason not to.
     assert!(Replica::start(folder.path()).await.judge("registry.example/p256:v1").await.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_memory_that_dies_midway_loses_no_answer() {
+    let Some(redis) = Redis::start() else { return };
+    let folder = TempDir::new().unwrap();
+    prepare(folder.path(), redis.port);
+    let replica = Arc::new(Replica::start(folder.path()).await);
+    let mut redis = Some(redis);
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..100 {
+        let replica = Arc::clone(&replica);
+        clients.spawn(async move {
+            // Different questions, so that each looks there: the registry knows all of these names as one image.
+            let signed = replica.judge(&format!("host-{client}.example/p256@{DIGEST}")).await.0;
+            signed && !replica.judge(&format!("host-{client}.example/unsigned@{DIGEST}")).await.0
+        });
+    }
+    let mut answers = 0;
+    while let Some(right) = clients.join_next().await {
+        assert!(right.unwrap());
+        answers += 1;
+        if answers == 10 {
+            redis.take();
+        }
+    }
+    assert_eq!(answers, 100);
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -12,7 +11,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -20,9 +18,7 @@ use verimage::Verimage;
 use verimage::registry::RegistryConfig;
 use verimage_server::{Server, ServerConfig, StartError};
 
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cosign")
-}
+use crate::world::{client, fixtures, write_certificate, write_policy_for_all};
 
 /// A registry that holds one signed image, and the API of a cluster, on one address.
 #[derive(Debug, Default)]
@@ -73,14 +69,8 @@ impl World {
         let router = Router::new().fallback(serve).with_state(Arc::clone(&fake));
         tokio::spawn(async { axum::serve(listener, router).await });
         let folder = TempDir::new().unwrap();
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        fs::write(folder.path().join("tls.crt"), made.cert.pem()).unwrap();
-        fs::write(folder.path().join("tls.key"), made.signing_key.serialize_pem()).unwrap();
-        let pem = fs::read_to_string(fixtures().join("keys/p256.pub")).unwrap();
-        let rules = json!([{"name": "all", "images": ["**/**"], "require": {"cosign": {"key": "k", "transparency": "none"}}}]);
-        let policy =
-            json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": {"k": {"publicKey": {"pem": pem}}}, "rules": rules});
-        fs::write(folder.path().join("policy.yaml"), policy.to_string()).unwrap();
+        write_certificate(folder.path());
+        write_policy_for_all(folder.path());
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
             "clusters": [{"name": "k", "cluster": {"server": format!("http://{host}")}}],
@@ -115,8 +105,7 @@ impl World {
 
     /// Whether a pod is admitted, and the message if it is not.
     async fn pod(&self, server: &Server, namespace: &str, mut spec: Value) -> Result<(), String> {
-        let root = reqwest::Certificate::from_pem(&fs::read(self.folder.path().join("tls.crt")).unwrap()).unwrap();
-        let client = Client::builder().tls_certs_only([root]).no_proxy().build().unwrap();
+        let client = client(&fs::read_to_string(self.folder.path().join("tls.crt")).unwrap());
         spec["containers"] = json!([{"name": "a", "image": format!("{}/app:v1", self.host)}]);
         let request = json!({"uid": "u", "operation": "CREATE", "namespace": namespace,
             "kind": {"group": "", "version": "v1", "kind": "Pod"}, "object": {"spec": spec}});
