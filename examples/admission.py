@@ -6,6 +6,7 @@
 AUTHORITY is the certificate that the server must have, OBJECT a JSON file: a Kubernetes object as it shall be stored.
 """
 
+import base64
 import json
 import ssl
 import sys
@@ -39,6 +40,8 @@ def main():
     with opener.open(request) as answer:
         response = json.load(answer)["response"]
     print("allowed" if response["allowed"] else f"denied: {response['status']['message']}")
+    for change in json.loads(base64.b64decode(response.get("patch", "W10="))):
+        print(f"{change['op']} {change['path']} {change['value']}")
     return 0 if response["allowed"] else 1
 
 

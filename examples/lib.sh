@@ -10,9 +10,9 @@ trap '[ -z "$server" ] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
 export HOME="$work" XDG_CONFIG_HOME="$work" XDG_RUNTIME_DIR="$work" CONTAINERS_REGISTRIES_CONF="$work/registries.conf"
 unset VERIMAGE_POLICY COSIGN_REPOSITORY
 
-# serve HOST...: the folder `registry` of the example stands for these hosts.
+# serve HOST...: the folder `registry` of the example stands for these hosts. With $token_file, for whoever has its token.
 serve() {
-    python3 ../registry.py registry "$work/address" &
+    python3 ../registry.py registry "$work/address" ${token_file:+"$token_file"} &
     server=$!
     for _ in $(seq 200); do
         [ -s "$work/address" ] && break
@@ -58,6 +58,20 @@ show() {
     echo "exit $status"
     echo
     [ "$status" = "$expected" ] || { echo "the example expected exit $expected" >&2; exit 1; }
+}
+
+# webhook CONFIG: an admission server; its address is in $address.
+webhook=
+webhook() {
+    "$verimage" serve --config "$1" 2>"$work/log" &
+    webhook=$!
+    trap 'kill "$webhook" "$server" 2>/dev/null; rm -rf "$work"' EXIT
+    for _ in $(seq 400); do
+        grep -q listening "$work/log" && break
+        kill -0 "$webhook" || { cat "$work/log" >&2; exit 1; }
+        sleep 0.05
+    done
+    address="$(sed -n 's/^listening at //p' "$work/log")"
 }
 
 verimage() { "$verimage" "$@"; }

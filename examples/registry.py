@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A registry for the examples: serves a tree of OCI layouts, read-only, on the loopback interface.
 
-    python3 examples/registry.py FOLDER ADDRESS_FILE
+    python3 examples/registry.py FOLDER ADDRESS_FILE [TOKEN_FILE]
 
-The layout in FOLDER/a/b is the repository `a/b`. The address is written to ADDRESS_FILE once somebody may ask.
+The layout in FOLDER/a/b is the repository `a/b`. The address is written to ADDRESS_FILE once somebody may ask. With TOKEN_FILE, only
+whoever shows the token that is in it now is answered.
 """
 
 import json
@@ -20,8 +21,15 @@ class Registry(BaseHTTPRequestHandler):
     """Manifests and blobs; there is no list of referrers."""
 
     root = None
+    token_file = None
 
     def do_GET(self):
+        if self.token_file and self.headers.get("Authorization") != f"Bearer {self.token_file.read_text().strip()}":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Bearer realm="http://127.0.0.1/token"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         found = self.find()
         if found is None:
             self.send_error(404)
@@ -66,6 +74,7 @@ def named(layout, tag):
 
 def main():
     Registry.root = Path(sys.argv[1]).resolve()
+    Registry.token_file = Path(sys.argv[3]) if sys.argv[3:] else None
     server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
     Path(sys.argv[2]).write_text(f"127.0.0.1:{server.server_address[1]}\n")
     server.serve_forever()

@@ -43,3 +43,9 @@ echo "# Either kind of signature."
 show 0 verimage verify "$image:notation" --policy either.yaml
 show 0 verimage verify "$image:with-certificate" --policy either.yaml
 show 1 verimage verify "$image:unsigned" --policy either.yaml
+
+echo "# A cluster asks: a Pod whose image notation signed is stored with its digest, a Deployment whose image nobody signed is not."
+webhook server.yaml
+ask() { python3 ../admission.py "$address" ../config-sync-webhook/tls.crt /mutate "$1"; }
+show 0 ask pod.json
+show 1 ask deployment.json

@@ -4,6 +4,7 @@
 //!
 //! Beside it, what tests share: a sigstore [`instance`] that signs, and a registry in [`memory`].
 
+mod admission;
 pub mod bundle;
 mod canonical;
 mod cosign;
@@ -119,6 +120,7 @@ impl Runner {
             "notation-envelope" => notation::envelope(case),
             "notation-oci-layout" => notation::layout(case),
             "policy-parse" => policy::parse(case),
+            "admission-review" => admission::images(case),
             "canonical-json-rfc8785" => canonical::json(case),
             "canonical-json-olpc" => notary::canonical(case),
             "notary-v1-target" => notary::target(case),
