@@ -270,6 +270,10 @@ pub(crate) enum VerdictFormat {
     Json,
     /// One object a line, as they are decided
     Jsonl,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, a test case for each image
+    Junit,
 }
 
 /// Forms of everything else.

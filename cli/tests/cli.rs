@@ -83,6 +83,11 @@ fn commands_say_what_their_snapshots_say() {
         "several-json" "verify registry.example/demo/a:v1 quay.io/b:v1 --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --format json --at 2026-01-01T00:00:00Z";
         "several-jsonl" "verify registry.example/demo/a:v1 quay.io/b:v1 --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --format jsonl --at 2026-01-01T00:00:00Z";
 
+        "several-sarif" "verify oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format sarif";
+        "several-junit" "verify oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format junit";
+        "audit-mode-sarif" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as registry.example/legacy/app:v1 --policy cli/tests/fixtures/audit-only.yaml --at 2026-01-01T00:00:00Z --format sarif";
+        "audit-mode-junit" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as registry.example/legacy/app:v1 --policy cli/tests/fixtures/audit-only.yaml --at 2026-01-01T00:00:00Z --format junit";
+
         // Policies that cannot be used.
         "policy-unknown-field" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/unknown-field.yaml";
         "policy-undefined-name" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/undefined-key.yaml";
@@ -106,7 +111,7 @@ fn commands_say_what_their_snapshots_say() {
         "usage-contradiction" "verify registry.example/app:v1 --policy a.yaml --cosign-key cosign.pub";
         "usage-contradiction-detail" "verify registry.example/app:v1 --policy a.yaml --insecure-ignore-tlog";
         "usage-detail-without-key" "verify registry.example/app:v1 -a a=b";
-        "usage-format" "verify registry.example/app:v1 --key x --format sarif";
+        "usage-format" "verify registry.example/app:v1 --key x --format xml";
         "usage-name-of-registry-image" "verify registry.example/app:v1 --as registry.example/other:v1 --key x";
         "usage-name-of-several" "verify oci:a oci:b --as registry.example/other:v1 --key x";
         "usage-two-digests" "verify oci:a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 --as a.example/b@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 --key x";
@@ -202,6 +207,8 @@ fn commands_say_what_their_snapshots_say() {
         "hostile-inspect-json" "inspect oci:cli/tests/fixtures/hostile:v1 --format json";
         "hostile-names" "verify oci:cli/tests/fixtures/hostile:absent --key tests/fixtures/cosign/keys/p256.pub";
         "hostile-reason" "verify oci:cli/tests/fixtures/hostile:v1 --policy cli/tests/fixtures/steering-reason.yaml";
+        "hostile-reason-sarif" "verify oci:cli/tests/fixtures/hostile:v1 --policy cli/tests/fixtures/steering-reason.yaml --format sarif --at 2026-01-01T00:00:00Z";
+        "hostile-reason-junit" "verify oci:cli/tests/fixtures/hostile:v1 --policy cli/tests/fixtures/steering-reason.yaml --format junit --at 2026-01-01T00:00:00Z";
         "hostile-reason-json" "verify oci:cli/tests/fixtures/hostile:v1 --policy cli/tests/fixtures/steering-reason.yaml --format json --at 2026-01-01T00:00:00Z";
 
         // Help.
@@ -440,7 +447,7 @@ fn a_recording_cannot_steer_the_terminal() {
     let mut transcript: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     transcript["answers"][0]["error"]["detail"] = "\u{1b}[2J\u{9b}31m\r\u{202e}gnp".into();
     fs::write(&file, transcript.to_string()).unwrap();
-    for format in ["text", "json", "jsonl"] {
+    for format in ["text", "json", "jsonl", "sarif", "junit"] {
         let output = run(&["verify", "--replay", file.to_str().unwrap(), "--policy", policy, "--format", format], &[]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(3));

@@ -8,6 +8,7 @@ mod inspect;
 mod load;
 mod policy;
 mod resolve;
+mod score;
 mod serve;
 mod triangulate;
 mod trust;

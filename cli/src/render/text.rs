@@ -110,7 +110,7 @@ fn refusal(page: &mut Page, verdict: &Verdict) {
 }
 
 /// The verdict's sentence without what the lines above say already.
-fn reason(verdict: &Verdict) -> &str {
+pub(crate) fn reason(verdict: &Verdict) -> &str {
     let words = if verdict.decision == Decision::Deny { "is denied" } else { "could not be judged" };
     let rule = verdict.rule.as_ref().map(|rule| format!(" by rule `{rule}`")).unwrap_or_default();
     verdict.message.strip_prefix(&format!("{} {words}{rule}: ", verdict.image)).unwrap_or(&verdict.message)
