@@ -4,7 +4,7 @@ use serde_json::Value;
 use verimage_core::ImageRef;
 
 use crate::extractor::{Extractor, follow};
-use crate::review::{Operation, Review};
+use crate::review::{GroupVersionKind, Operation, Review};
 
 /// The most images of one object.
 pub(crate) const MAX_IMAGES: usize = 256;
@@ -99,8 +99,10 @@ impl Images {
             return Ok(Self::Skipped(Skipped::Subresource));
         }
         let object = review.object.as_ref().ok_or(ImagesError::NoObject)?;
-        let places = Places::of(review, extractors)?;
-        let images = places.images(object, review)?;
+        let places = Places::of(&review.kind, extractors)?;
+        // The API server takes nothing else from this subresource.
+        let part = if review.sub_resource.as_deref() == Some("ephemeralcontainers") { "/spec/ephemeralContainers/" } else { "" };
+        let images = places.images(object, part)?;
         if review.is_being_removed() {
             let before = review.old_object.as_ref().map(|old| places.texts(old)).transpose()?.unwrap_or_default();
             if before == places.texts(object)? {
@@ -108,6 +110,15 @@ impl Images {
             }
         }
         Ok(Self::These(images))
+    }
+
+    /// The images of an object as it stands in a file or in a cluster.
+    ///
+    /// # Errors
+    /// [`ImagesError`] if they cannot be told.
+    pub fn of_object(object: &Value, extractors: &[Extractor]) -> Result<Vec<ObjectImage>, ImagesError> {
+        let kind = GroupVersionKind::of_object(object).ok_or(ImagesError::NoObject)?;
+        Places::of(&kind, extractors)?.images(object, "")
     }
 }
 
@@ -120,8 +131,8 @@ pub(crate) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub(crate) fn of(review: &Review, extractors: &'a [Extractor]) -> Result<Self, ImagesError> {
-        let own = |group: &str, kind: &str| review.kind.group == group && review.kind.kind == kind;
+    pub(crate) fn of(object: &GroupVersionKind, extractors: &'a [Extractor]) -> Result<Self, ImagesError> {
+        let own = |group: &str, kind: &str| object.group == group && object.kind == kind;
         let mut places = Self { images: Vec::new(), pod_specs: Vec::new(), is_pod: own("", "Pod") };
         places.pod_specs.extend(POD_SPECS.iter().filter(|(group, kind, _)| own(group, kind)).map(|(_, _, path)| *path));
         for extractor in extractors.iter().filter(|extractor| own(&extractor.group, &extractor.kind)) {
@@ -129,7 +140,7 @@ impl<'a> Places<'a> {
             places.pod_specs.extend(extractor.pod_specs.iter().map(String::as_str));
         }
         let is_known = !places.images.is_empty() || !places.pod_specs.is_empty();
-        is_known.then_some(places).ok_or_else(|| ImagesError::UnknownKind { kind: review.kind.to_string() })
+        is_known.then_some(places).ok_or_else(|| ImagesError::UnknownKind { kind: object.to_string() })
     }
 
     /// Everything that stands where an image is expected.
@@ -148,9 +159,8 @@ impl<'a> Places<'a> {
         Ok(self.values(object)?.into_iter().map(|(pointer, value)| (pointer, value.to_string())).collect())
     }
 
-    fn images(&self, object: &Value, review: &Review) -> Result<Vec<ObjectImage>, ImagesError> {
-        // The API server takes nothing else from this subresource.
-        let part = if review.sub_resource.as_deref() == Some("ephemeralcontainers") { "/spec/ephemeralContainers/" } else { "" };
+    /// The images of the part of an object below a pointer.
+    fn images(&self, object: &Value, part: &str) -> Result<Vec<ObjectImage>, ImagesError> {
         let mut images = Vec::new();
         for (pointer, value) in self.values(object)?.into_iter().filter(|(pointer, _)| pointer.starts_with(part)) {
             let malformed = |message: String| ImagesError::Malformed { pointer: pointer.clone(), message };
