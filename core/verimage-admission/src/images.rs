@@ -102,7 +102,7 @@ impl Images {
         let places = Places::of(&review.kind, extractors)?;
         // The API server takes nothing else from this subresource.
         let part = if review.sub_resource.as_deref() == Some("ephemeralcontainers") { "/spec/ephemeralContainers/" } else { "" };
-        let images = places.images(object, part)?;
+        let images = places.images(object, part)?.collect::<Result<_, _>>()?;
         if review.is_being_removed() {
             let before = review.old_object.as_ref().map(|old| places.texts(old)).transpose()?.unwrap_or_default();
             if before == places.texts(object)? {
@@ -112,13 +112,13 @@ impl Images {
         Ok(Self::These(images))
     }
 
-    /// The images of an object as it stands in a file or in a cluster.
+    /// The images of an object as it stands in a file or in a cluster, and what stands in the place of one.
     ///
     /// # Errors
-    /// [`ImagesError`] if they cannot be told.
-    pub fn of_object(object: &Value, extractors: &[Extractor]) -> Result<Vec<ObjectImage>, ImagesError> {
+    /// [`ImagesError`] if it is not known where they are, or if they are too many.
+    pub fn of_object(object: &Value, extractors: &[Extractor]) -> Result<Vec<Result<ObjectImage, ImagesError>>, ImagesError> {
         let kind = GroupVersionKind::of_object(object).ok_or(ImagesError::NoObject)?;
-        Places::of(&kind, extractors)?.images(object, "")
+        Ok(Places::of(&kind, extractors)?.images(object, "")?.collect())
     }
 }
 
@@ -159,18 +159,23 @@ impl<'a> Places<'a> {
         Ok(self.values(object)?.into_iter().map(|(pointer, value)| (pointer, value.to_string())).collect())
     }
 
-    /// The images of the part of an object below a pointer.
-    fn images(&self, object: &Value, part: &str) -> Result<Vec<ObjectImage>, ImagesError> {
-        let mut images = Vec::new();
-        for (pointer, value) in self.values(object)?.into_iter().filter(|(pointer, _)| pointer.starts_with(part)) {
-            let malformed = |message: String| ImagesError::Malformed { pointer: pointer.clone(), message };
-            let text = value.as_str().ok_or_else(|| malformed("an image is a text".to_owned()))?;
-            if text.is_empty() && !self.is_pod {
-                continue;
-            }
-            let reference = ImageRef::parse(text).map_err(|error| malformed(format!("`{}`: {error}", text.escape_debug())))?;
-            images.push(ObjectImage { pointer, text: text.to_owned(), reference });
-        }
-        Ok(images)
+    /// The images of the part of an object below a pointer, and what stands in the place of one.
+    fn images<'v>(
+        &self,
+        object: &'v Value,
+        part: &'v str,
+    ) -> Result<impl Iterator<Item = Result<ObjectImage, ImagesError>> + 'v, ImagesError> {
+        let is_pod = self.is_pod;
+        let values = self.values(object)?.into_iter().filter(move |(pointer, _)| pointer.starts_with(part));
+        // A template may have none yet.
+        let values = values.filter(move |(_, value)| is_pod || value.as_str() != Some(""));
+        Ok(values.map(|(pointer, value)| image(pointer, value)))
     }
+}
+
+fn image(pointer: String, value: &Value) -> Result<ObjectImage, ImagesError> {
+    let malformed = |message: String| ImagesError::Malformed { pointer: pointer.clone(), message };
+    let text = value.as_str().ok_or_else(|| malformed("an image is a text".to_owned()))?;
+    let reference = ImageRef::parse(text).map_err(|error| malformed(format!("`{}`: {error}", text.escape_debug())))?;
+    Ok(ObjectImage { text: text.to_owned(), pointer, reference })
 }
