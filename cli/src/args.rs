@@ -3,6 +3,7 @@
 // The comments of arguments are their help texts, in which brackets mean what they mean on command lines.
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
+mod audit;
 mod trust;
 
 use std::num::NonZeroUsize;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 use verimage::core::Timestamp;
 use verimage::{ImageRef, ImageSource, Platform};
 
+pub(crate) use audit::{AuditArguments, AuditFormat, Rate, Shard};
 pub(crate) use trust::{ShowArguments, TrustCommand, TrustFormat, UpdateArguments};
 
 /// Judges container images: may this image run under this policy, and which digest exactly?
@@ -39,6 +41,9 @@ pub(crate) enum Command {
     /// Judge images under a policy
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(Box<VerifyArguments>),
+    /// Judge many images: those of a list, or of Kubernetes manifests
+    #[command(after_help = audit::AUDIT_EXAMPLES)]
+    Audit(Box<AuditArguments>),
     /// Print an image's name with its digest
     #[command(after_help = RESOLVE_EXAMPLES)]
     Resolve(ResolveArguments),

@@ -1,6 +1,8 @@
 //! The binary as a user meets it: standard output, standard error and exit code of every command.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+// What counts requests is for the other binary of tests.
+#[allow(dead_code)]
 mod support;
 
 use std::fs;
@@ -87,6 +89,33 @@ fn commands_say_what_their_snapshots_say() {
         "several-junit" "verify oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format junit";
         "audit-mode-sarif" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as registry.example/legacy/app:v1 --policy cli/tests/fixtures/audit-only.yaml --at 2026-01-01T00:00:00Z --format sarif";
         "audit-mode-junit" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as registry.example/legacy/app:v1 --policy cli/tests/fixtures/audit-only.yaml --at 2026-01-01T00:00:00Z --format junit";
+
+        // Many images.
+        "audit-layouts" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z";
+        "audit-layouts-jsonl" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format jsonl";
+        "audit-layouts-sarif" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format sarif";
+        "audit-layouts-junit" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format junit";
+        "audit-layouts-vsa" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format vsa";
+        "audit-layouts-policyreport" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format policyreport";
+        "audit-allowed" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z";
+        "audit-list" "audit --images cli/tests/fixtures/fleet.txt --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-manifests" "audit --manifests cli/tests/fixtures/manifests --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-manifests-sarif" "audit --manifests cli/tests/fixtures/manifests --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format sarif";
+        "audit-manifests-policyreport" "audit --manifests cli/tests/fixtures/manifests --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format policyreport";
+        "audit-no-objects" "audit --manifests cli/tests/fixtures/manifests/values.yaml --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-not-yaml" "audit --manifests cli/tests/cli.rs --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-list-not-there" "audit --images nowhere.txt --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-nothing" "audit --policy tests/fixtures/cosign/cases/p256/policy.yaml";
+        "audit-empty-list" "audit --images cli/tests/fixtures/empty-fleet.txt --policy tests/fixtures/cosign/cases/p256/policy.yaml --shard 1/2";
+        "audit-rate" "audit a.example/b --key x --rate 10";
+        "audit-shard" "audit a.example/b --key x --shard 3/2";
+        "audit-resume-not-verdicts" "audit a.example/b --resume README.md --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-output-not-there" "audit a.example/b --output nowhere/report.html --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "hostile-audit-text" "audit --manifests cli/tests/fixtures/hostile-pod.json --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format text";
+        "hostile-audit-jsonl" "audit --manifests cli/tests/fixtures/hostile-pod.json --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format jsonl";
+        "hostile-audit-sarif" "audit --manifests cli/tests/fixtures/hostile-pod.json --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format sarif";
+        "hostile-audit-junit" "audit --manifests cli/tests/fixtures/hostile-pod.json --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format junit";
+        "hostile-audit-policyreport" "audit --manifests cli/tests/fixtures/hostile-pod.json --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format policyreport";
 
         // Policies that cannot be used.
         "policy-unknown-field" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/unknown-field.yaml";
@@ -214,6 +243,7 @@ fn commands_say_what_their_snapshots_say() {
         // Help.
         "help" "--help";
         "help-verify" "verify --help";
+        "help-audit" "audit --help";
         "help-policy" "policy --help";
         "help-policy-init" "policy init --help";
         "help-inspect" "inspect --help";
@@ -542,6 +572,7 @@ fn a_reader_that_leaves_changes_no_exit_code() {
 fn the_examples_of_the_help_work() {
     let commands = [
         "verify",
+        "audit",
         "resolve",
         "triangulate",
         "inspect",

@@ -1,12 +1,16 @@
 //! Reports over many images, in the forms that other tools read.
 
 pub(crate) mod entry;
+pub(crate) mod html;
 pub(crate) mod junit;
+pub(crate) mod policy_report;
 pub(crate) mod sarif;
+pub(crate) mod table;
+pub(crate) mod vsa;
 
 use verimage::Policy;
 
-pub(crate) use entry::{Entry, Outcome};
+pub(crate) use entry::{Entry, Mention, Object, Outcome};
 
 /// What judged every image of a report.
 #[derive(Clone, Debug)]

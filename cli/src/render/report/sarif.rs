@@ -44,7 +44,7 @@ fn rule(code: Code) -> Value {
 
 /// An image about which nothing could be asked is no result: the run is not whole.
 fn notification(entry: &Entry) -> Value {
-    json!({"level": "error", "message": {"text": format!("{}: {}", entry.image, entry.message)}, "locations": locations(entry)})
+    json!({"level": "error", "message": {"text": entry.sentence()}, "locations": locations(entry)})
 }
 
 #[derive(Serialize)]
@@ -68,7 +68,7 @@ impl SarifResult {
         Self {
             rule_index: codes.iter().position(|known| known.as_str() == code),
             level: if entry.outcome.is_admitted() { "warning" } else { "error" },
-            message: json!({"text": format!("{}: {}", entry.image, entry.message)}),
+            message: json!({"text": entry.sentence()}),
             locations: locations(entry),
             partial_fingerprints: json!({FINGERPRINT: fingerprint}),
             properties: json!({
