@@ -169,6 +169,11 @@ impl Entry {
         format!("{}: {}", self.image, self.message)
     }
 
+    /// Where signatures were looked for, as far as the sentence does not say it.
+    pub(crate) fn other_places(&self) -> impl Iterator<Item = &String> {
+        self.searched.iter().filter(|place| !self.message.contains(place.as_str()))
+    }
+
     /// The entry of its code in the table of codes.
     pub(crate) fn known_code(&self) -> Option<Code> {
         Code::ALL.iter().copied().find(|code| Some(code.as_str()) == self.code.as_deref())

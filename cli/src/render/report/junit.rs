@@ -62,7 +62,7 @@ fn details(entry: &Entry) -> String {
     entry.code.iter().for_each(|code| field("code", code));
     field("reason", &entry.message);
     entry.digest.iter().for_each(|digest| field("digest", digest));
-    entry.searched.iter().for_each(|place| field("searched", place));
+    entry.other_places().for_each(|place| field("searched", place));
     entry.hint.iter().for_each(|hint| field("hint", hint));
     lines.join("\n")
 }

@@ -208,7 +208,7 @@ fn image(entry: &Entry) -> Markup {
                 @if let Some(digest) = &entry.digest { dt { "Digest" } dd.digest { (shown(digest)) } }
                 (rules(entry))
                 (listed("Signer", &entry.signers))
-                (listed("Looked at", &entry.searched))
+                (listed("Looked at", &entry.other_places().cloned().collect::<Vec<_>>()))
                 (listed("Know this", &entry.warnings.iter().map(|warning| warning_text(warning)).collect::<Vec<_>>()))
                 (listed("Named in", &mentions(entry)))
                 @if let Some(at) = &entry.at { dt { "Judged" } dd { (second(at)) } }

@@ -7,6 +7,7 @@
   const sections = Array.from(document.querySelectorAll(".section"), (element) => ({
     element,
     open: element.open,
+    count: element.querySelector("small"),
     images: Array.from(element.querySelectorAll(".image"), (image) => ({ image, code: image.dataset.code, text: null })),
   }));
   const total = sections.reduce((sum, section) => sum + section.images.length, 0);
@@ -28,6 +29,8 @@
         if (entry.image.hidden === fit) entry.image.hidden = !fit;
         if (fit) inSection += 1;
       }
+      const all = section.images.length.toLocaleString("en");
+      section.count.textContent = active ? `${inSection.toLocaleString("en")} of ${all}` : all;
       section.element.hidden = inSection === 0;
       section.element.open = active ? true : section.open;
       shown += inSection;
