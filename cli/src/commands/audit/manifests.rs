@@ -73,8 +73,8 @@ impl Reader<'_> {
         let document = Document::parse_manifest(&text(path)?).map_err(|error| {
             let place = error.location.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
             Failure::usage_with_hint(
-                format!("`{name}{place}` is neither YAML nor JSON: {}", error.message),
-                "templates have to be rendered first, for example with `helm template` or `kubectl kustomize`",
+                format!("`{name}{place}` cannot be read: {}", error.message),
+                "render templates first, with `helm template` or `kubectl kustomize`; divide what is too large",
             )
         })?;
         let objects = document.value().as_array().map(Vec::as_slice).unwrap_or_default();

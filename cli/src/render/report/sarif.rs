@@ -122,3 +122,47 @@ pub(crate) fn uri(path: &str) -> String {
     }
     uri
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(image: &str, code: &str) -> Entry {
+        let mut entry = Entry::unasked(image, "why".to_owned());
+        (entry.outcome, entry.code) = (Outcome::Denied, Some(code.to_owned()));
+        entry
+    }
+
+    #[test]
+    fn results_point_at_their_rules() {
+        let judge = Judge { policy: "p".to_owned(), digest: "d".to_owned(), material: "m".to_owned() };
+        let entries =
+            [refused("a.example/b:1", "signature-invalid"), refused("a.example/b:2", "signature-not-found"), refused("c", "of-tomorrow")];
+        let log: Value = serde_json::from_str(&log(&judge, &entries).unwrap()).unwrap();
+        let run = &log["runs"][0];
+        for result in &run["results"].as_array().unwrap()[..2] {
+            let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+            assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+        }
+        assert!(run["results"][2].get("ruleIndex").is_none(), "a code that this version does not know has no rule");
+    }
+
+    #[test]
+    fn fingerprints_stay_and_tell_apart() {
+        let print = |entry: &Entry| SarifResult::of(entry, &[]).partial_fingerprints[FINGERPRINT].as_str().unwrap().to_owned();
+        let mut entry = refused("a.example/b:1", "signature-invalid");
+        let first = print(&entry);
+        assert_eq!(first, "f3dd05e71dc6bc38f6dfb6c341a9466e71ff2b10306fd428ca53c043ec123171");
+        (entry.message, entry.digest, entry.at) = ("other words".to_owned(), Some("sha256:0".to_owned()), Some("later".to_owned()));
+        assert_eq!(print(&entry), first);
+        for other in [refused("a.example/b:2", "signature-invalid"), refused("a.example/b:1", "signature-not-found")] {
+            assert_ne!(print(&other), first);
+        }
+    }
+
+    #[test]
+    fn paths_and_images_are_relative_references() {
+        assert_eq!(uri("localhost:5000/a:v1@sha256:0"), "localhost%3A5000/a%3Av1%40sha256%3A0");
+        assert_eq!(uri("deploy/ü b.yaml"), "deploy/%C3%BC%20b.yaml");
+    }
+}
