@@ -184,3 +184,25 @@ fn manifests_come_through_a_pipe() {
         "an image stands in the object as often as it does"
     );
 }
+
+/// As `kubectl get --raw /api/v1/pods` gives them: no pod says what it is.
+#[test]
+fn pods_of_an_api_server_and_lists_of_any_size_are_read() {
+    let pod = |number: usize, image: &str| {
+        let filler = "x".repeat(100_000);
+        format!(
+            "{{\"metadata\": {{\"name\": \"p{number}\", \"annotations\": {{\"a\": \"{filler}\"}}}}, \"spec\": {{\"containers\": [{{\"image\": \"{image}\"}}]}}}}"
+        )
+    };
+    let folder = scratch("pods");
+    for (name, count) in [("small.json", 3), ("large.json", 200)] {
+        let pods: Vec<String> = (0..count).map(|number| pod(number, ["a.example/b:1", "a.example/c"][number % 2])).collect();
+        let list = folder.join(name);
+        fs::write(&list, format!("{{\"kind\": \"PodList\", \"apiVersion\": \"v1\", \"items\": [{}]}}", pods.join(", "))).unwrap();
+        let output = audit(&["--manifests", list.to_str().unwrap(), "--offline", "--format", "policyreport"]);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(3) && said.contains("2 images: 2 could not be judged"), "{name}: {said}");
+        let reports: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(reports["items"].as_array().map(Vec::len), Some(count), "{name}");
+    }
+}

@@ -13,7 +13,7 @@ use super::{ImageArgument, PolicyArguments, TransportArguments, image, time};
 pub(super) const AUDIT_EXAMPLES: &str = "\
 Examples:
   verimage audit --manifests deploy/ --policy policy.yaml
-  kubectl get pods --all-namespaces --output yaml | \\
+  kubectl get pods --all-namespaces --output json | \\
       verimage audit --manifests - --policy policy.yaml --format html --output report.html
   verimage audit --images fleet.txt --policy policy.yaml --rate 10/s --resume verdicts.jsonl
   verimage audit oci:tests/fixtures/cosign/layouts/p256:v1 \\

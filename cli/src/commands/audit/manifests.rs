@@ -1,5 +1,6 @@
 //! The images of Kubernetes manifests.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -12,6 +13,7 @@ use verimage_admission::{Images, ImagesError, ObjectImage};
 use verimage_import::{Document, MAX_POLICY_BYTES};
 
 use crate::commands::audit::inventory::Inventory;
+use crate::commands::audit::large_list::{self, Refusal};
 use crate::failure::Failure;
 use crate::render::report::{Mention, Object};
 
@@ -39,17 +41,25 @@ struct Reader<'a> {
     passed_over: BTreeMap<String, usize>,
 }
 
-/// A list, or the file itself, and where its objects stand in it.
+/// Where an object stands.
+#[derive(Clone, Copy)]
 struct Place<'a> {
     file: &'a Arc<str>,
-    document: &'a Document,
-    pointer: String,
+    /// The file, if it remembers where each part stood, and the pointer to the object in it.
+    document: Option<(&'a Document, &'a str)>,
+}
+
+impl Place<'_> {
+    fn line(&self, pointer: &str) -> Option<usize> {
+        let (document, object) = self.document?;
+        document.location(&format!("{object}{pointer}")).map(|(line, _)| line)
+    }
 }
 
 impl Reader<'_> {
     /// Links are not followed: a folder may be somebody else's.
     fn folder(&mut self, folder: &Path, depth: usize) -> Result<(), Failure> {
-        let unreadable = |error: std::io::Error| Failure::usage(format!("`{}` cannot be read: {error}", folder.display()));
+        let unreadable = |error: io::Error| Failure::usage(format!("`{}` cannot be read: {error}", folder.display()));
         if depth == 0 {
             return Err(Failure::usage(format!("`{}` is more than {MAX_DEPTH} folders deep", folder.display())));
         }
@@ -70,57 +80,87 @@ impl Reader<'_> {
     /// How many objects the file has.
     fn file(&mut self, path: &Path) -> Result<usize, Failure> {
         let name: Arc<str> = if path == Path::new("-") { Arc::from("standard input") } else { Arc::from(path.display().to_string()) };
-        let document = Document::parse_manifest(&text(path)?).map_err(|error| {
+        let limit = MAX_POLICY_BYTES as u64 + 1;
+        let mut start = Vec::new();
+        let source = open(path).and_then(|mut source| source.by_ref().take(limit).read_to_end(&mut start).map(|_| source));
+        let source = source.map_err(|error| unreadable(&name, &error.to_string()))?;
+        if start.len() as u64 == limit && start.trim_ascii_start().first() == Some(&b'{') {
+            return self.large_list(&name, start.chain(source));
+        }
+        let text = String::from_utf8(start).map_err(|_| unreadable(&name, "it is not UTF-8"))?;
+        let document = Document::parse_manifest(&text).map_err(|error| {
             let place = error.location.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
-            Failure::usage_with_hint(
-                format!("`{name}{place}` cannot be read: {}", error.message),
-                "render templates first, with `helm template` or `kubectl kustomize`; divide what is too large",
-            )
+            unreadable(&format!("{name}{place}"), &error.message)
         })?;
         let objects = document.value().as_array().map(Vec::as_slice).unwrap_or_default();
-        self.objects(objects, &Place { file: &name, document: &document, pointer: String::new() }, MAX_LISTS)
+        self.objects(objects, None, Place { file: &name, document: Some((&document, "")) }, MAX_LISTS)
     }
 
-    fn objects(&mut self, objects: &[Value], place: &Place<'_>, lists: usize) -> Result<usize, Failure> {
+    /// A list that is too large to be read as a whole.
+    fn large_list(&mut self, name: &Arc<str>, source: impl Read) -> Result<usize, Failure> {
+        let mut count = 0;
+        let read = large_list::items(source, |item, kind| {
+            count += self.objects(&[item], kind, Place { file: name, document: None }, MAX_LISTS)?;
+            Ok(())
+        });
+        match read {
+            Ok(()) => Ok(count),
+            Err(Refusal::Caller(failure)) => Err(failure),
+            Err(Refusal::Text(reason)) => Err(unreadable(name, &reason)),
+        }
+    }
+
+    /// The objects of a list of this kind.
+    fn objects(&mut self, objects: &[Value], list: Option<&str>, place: Place<'_>, lists: usize) -> Result<usize, Failure> {
         let mut count = 0;
         for (index, object) in objects.iter().enumerate() {
-            let pointer = format!("{}/{index}", place.pointer);
-            match object.get("items").and_then(Value::as_array).filter(|_| is_list(object)) {
+            let pointer = place.document.map(|(_, list)| format!("{list}/{index}")).unwrap_or_default();
+            let items = object.get("items").and_then(Value::as_array).filter(|_| is_list(object));
+            let below = items.map_or_else(String::new, |_| format!("{pointer}/items"));
+            let at = |pointer| Place { document: place.document.map(|(document, _)| (document, pointer)), ..place };
+            match items {
                 Some(items) if lists > 0 => {
-                    let place = Place { pointer: format!("{pointer}/items"), ..*place };
-                    count += self.objects(items, &place, lists - 1)?;
+                    let kind = object.get("kind").and_then(Value::as_str);
+                    count += self.objects(items, kind, at(&below), lists - 1)?;
                 }
-                _ => count += usize::from(self.object(object, &Place { pointer, ..*place })?),
+                _ => count += usize::from(self.object(&of_its_list(object, list), at(&pointer))?),
             }
         }
         Ok(count)
     }
 
     /// Whether this is a Kubernetes object.
-    fn object(&mut self, value: &Value, place: &Place<'_>) -> Result<bool, Failure> {
-        let Some(object) = Object::of(value) else { return Ok(false) };
+    fn object(&mut self, value: &Value, place: Place<'_>) -> Result<bool, Failure> {
+        let Some(object) = Object::of(value) else {
+            if names_an_image(value) {
+                *self.passed_over.entry("no kind".to_owned()).or_default() += 1;
+            }
+            return Ok(false);
+        };
         let object = Arc::new(object);
         let mention = |pointer: &str| Mention {
             file: Arc::clone(place.file),
-            line: place.document.location(&format!("{}{pointer}", place.pointer)).map(|(line, _)| line),
+            line: place.line(pointer),
             object: Some(Arc::clone(&object)),
             pointer: Some(pointer.to_owned()),
         };
-        match Images::of_object(value, &[]) {
-            Ok(images) => {
-                for image in images {
-                    match image {
-                        // What a cluster would run under this name, never a folder of this machine.
-                        Ok(ObjectImage { text, reference, pointer, .. }) => {
-                            self.inventory.add(&text, Ok(ImageSource::Registry(reference)), Some(mention(&pointer)))?;
-                        }
-                        Err(error) => self.inventory.add_unreadable(&object.to_string(), error.to_string(), mention("")),
-                    }
-                }
+        let images = match Images::of_object(value, &[]) {
+            Ok(images) => images,
+            Err(ImagesError::UnknownKind { kind }) if names_an_image(value) => {
+                *self.passed_over.entry(kind).or_default() += 1;
+                Vec::new()
             }
-            Err(ImagesError::UnknownKind { kind }) if names_an_image(value) => *self.passed_over.entry(kind).or_default() += 1,
-            Err(ImagesError::UnknownKind { .. } | ImagesError::NoObject) => {}
-            Err(error) => self.inventory.add_unreadable(&object.to_string(), error.to_string(), mention("")),
+            Err(ImagesError::UnknownKind { .. } | ImagesError::NoObject) => Vec::new(),
+            Err(error) => vec![Err(error)],
+        };
+        for image in images {
+            match image {
+                // What a cluster would run under this name, never a folder of this machine.
+                Ok(ObjectImage { text, reference, pointer, .. }) => {
+                    self.inventory.add(&text, Ok(ImageSource::Registry(reference)), Some(mention(&pointer)))?;
+                }
+                Err(error) => self.inventory.add_unreadable(&object.to_string(), error.to_string(), mention("")),
+            }
         }
         Ok(true)
     }
@@ -156,17 +196,26 @@ fn names_an_image(value: &Value) -> bool {
     false
 }
 
-/// The text of a file, or of standard input.
-fn text(path: &Path) -> Result<String, Failure> {
-    let unreadable = |reason: String| Failure::usage(format!("`{}` cannot be read: {reason}", path.display()));
-    let source: Box<dyn Read> = match path.to_str() {
-        Some("-") => Box::new(io::stdin().lock()),
-        _ => Box::new(File::open(path).map_err(|error| unreadable(error.to_string()))?),
-    };
-    let (limit, mut text) = (MAX_POLICY_BYTES as u64, String::new());
-    source.take(limit + 1).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
-    if text.len() as u64 > limit {
-        return Err(unreadable(format!("it is larger than {} MiB; divide it, or give a list of images", limit >> 20)));
+fn unreadable(name: &str, reason: &str) -> Failure {
+    Failure::usage_with_hint(
+        format!("`{name}` cannot be read: {reason}"),
+        "render templates first, with `helm template` or `kubectl kustomize`; divide what is too large, or give it as JSON",
+    )
+}
+
+fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    if path == Path::new("-") { Ok(Box::new(io::stdin().lock())) } else { Ok(Box::new(File::open(path)?)) }
+}
+
+/// In the lists of an API server, a `PodList`, pods do not say what they are.
+fn of_its_list<'a>(object: &'a Value, list: Option<&str>) -> Cow<'a, Value> {
+    match object {
+        Value::Object(members) if list == Some("PodList") && !members.contains_key("kind") => {
+            let mut members = members.clone();
+            members.insert("apiVersion".to_owned(), "v1".into());
+            members.insert("kind".to_owned(), "Pod".into());
+            Cow::Owned(Value::Object(members))
+        }
+        _ => Cow::Borrowed(object),
     }
-    Ok(text)
 }

@@ -4,6 +4,7 @@
 //! entry for each image, the others keep nothing.
 
 mod inventory;
+mod large_list;
 mod manifests;
 mod pace;
 mod progress;

@@ -1,7 +1,7 @@
 //! The file of verdicts that an audit goes on from: one JSON object a line, written as images are judged.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -50,8 +50,12 @@ impl Verdicts {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|error| unusable(path, &error.to_string()))?;
-        if file.try_lock().is_err() {
-            return Err(unusable(path, "another audit writes to it; each part of the images needs a file of its own"));
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(unusable(path, "another audit writes to it; each part of the images needs a file of its own"));
+            }
+            Err(TryLockError::Error(error)) => return Err(unusable(path, &error.to_string())),
         }
         let mut verdicts = Self { path: path.to_owned(), file, known: HashMap::new(), others: 0 };
         verdicts.read(policy, at)?;
