@@ -41,7 +41,7 @@ pub(crate) enum Command {
     /// Judge images under a policy
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(Box<VerifyArguments>),
-    /// Judge many images: those of a list, or of Kubernetes manifests
+    /// Judge many images: those of a list, of Kubernetes manifests or of a cluster
     #[command(after_help = audit::AUDIT_EXAMPLES)]
     Audit(Box<AuditArguments>),
     /// Print an image's name with its digest

@@ -23,7 +23,7 @@ use crate::args::{
 use crate::failure::Failure;
 use crate::policy_search;
 
-pub(crate) use audit::{AuditPlan, Sources};
+pub(crate) use audit::{AuditPlan, ClusterChoice, Sources};
 
 /// What the process is told besides its arguments.
 #[derive(Debug, Default)]

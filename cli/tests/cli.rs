@@ -107,6 +107,8 @@ fn commands_say_what_their_snapshots_say() {
         "audit-list-not-there" "audit --images nowhere.txt --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
         "audit-nothing" "audit --policy tests/fixtures/cosign/cases/p256/policy.yaml";
         "audit-empty-list" "audit --images cli/tests/fixtures/empty-fleet.txt --policy tests/fixtures/cosign/cases/p256/policy.yaml --shard 1/2";
+        "audit-context-offline" "audit --context a --offline --policy tests/fixtures/cosign/cases/p256/policy.yaml";
+        "audit-no-kubeconfig" "audit --context a --policy tests/fixtures/cosign/cases/p256/policy.yaml";
         "audit-rate" "audit a.example/b --key x --rate 10";
         "audit-shard" "audit a.example/b --key x --shard 3/2";
         "audit-resume-not-verdicts" "audit a.example/b --resume README.md --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";

@@ -13,7 +13,8 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use support::mirror::serve_folder;
 use support::registry::{Mood, serve, serve_counting};
 use support::{run, workspace};
 
@@ -205,4 +206,67 @@ fn pods_of_an_api_server_and_lists_of_any_size_are_read() {
         let reports: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(reports["items"].as_array().map(Vec::len), Some(count), "{name}");
     }
+}
+
+/// A cluster as its API server answers: lists in pages, in which no object says what it is.
+#[test]
+fn a_cluster_is_asked_what_runs_in_it() {
+    let folder = scratch("cluster");
+    let write = |path: &str, content: &Value| {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content.to_string()).unwrap();
+    };
+    let lists = [
+        "api/v1/podtemplates",
+        "api/v1/replicationcontrollers",
+        "apis/apps/v1/daemonsets",
+        "apis/apps/v1/statefulsets",
+        "apis/batch/v1/cronjobs",
+        "apis/batch/v1/jobs",
+    ];
+    lists.iter().for_each(|list| write(&format!("{list}?limit=250"), &json!({"metadata": {}, "items": null})));
+    let spec = |image: &str| json!({"containers": [{"name": "x", "image": image}]});
+    let metadata = |name: &str| json!({"name": name, "namespace": "shop"});
+    let first = json!({"metadata": metadata("web-1"), "spec": spec("a.example/web:1")});
+    let second = json!({"metadata": metadata("web-2"), "spec": spec("a.example/web:1")});
+    write("api/v1/pods?limit=250", &json!({"metadata": {"continue": "a=b"}, "items": [first]}));
+    write("api/v1/pods?limit=250&continue=a%3Db", &json!({"metadata": {"continue": ""}, "items": [second]}));
+    let template = |image: &str| json!({"template": {"spec": spec(image)}});
+    write(
+        "apis/apps/v1/deployments?limit=250",
+        &json!({"metadata": {}, "items": [{"metadata": metadata("web"), "spec": template("a.example/web:1")}]}),
+    );
+    let owned = |by: &str, version: &str| json!({"name": "s", "ownerReferences": [{"apiVersion": version, "kind": by, "name": "web", "controller": true}]});
+    let sets = json!([
+        {"metadata": owned("Deployment", "apps/v1"), "spec": template("a.example/web:0")},
+        {"metadata": owned("Rollout", "argoproj.io/v1alpha1"), "spec": template("a.example/rolled:1")},
+    ]);
+    write("apis/apps/v1/replicasets?limit=250", &json!({"metadata": {}, "items": sets}));
+    let server = serve_folder(&folder);
+    let kubeconfig = folder.join("kubeconfig");
+    let context = |name: &str, user: &str| format!("{{name: {name}, context: {{cluster: a, user: {user}}}}}");
+    let content = format!(
+        "current-context: other\ncontexts: [{}, {}]\nusers: [{{name: a, user: {{token: hidden}}}}, {{name: b, user: {{exec: {{command: x}}}}}}]\n\
+         clusters: [{{name: a, cluster: {{server: \"{server}\"}}}}]\n",
+        context("other", "b"),
+        context("shop", "a")
+    );
+    fs::write(&kubeconfig, content).unwrap();
+    let policy = ["--policy", "tests/fixtures/cosign/cases/p256/policy.yaml", "--format", "policyreport"];
+    let cluster = ["audit", "--kubeconfig", kubeconfig.to_str().unwrap()];
+
+    let output = run(&[&cluster[..], &["--context", "shop"], &policy].concat(), &[]);
+    let (said, list) = (text(&output.stderr), serde_json::from_slice::<Value>(&output.stdout).unwrap());
+    assert!(output.status.code() == Some(1) && said.contains("2 images: 2 denied"), "{said}");
+    let scopes = list["items"].as_array().unwrap().iter().map(|report| format!("{} {}", report["scope"]["kind"], report["scope"]["name"]));
+    let expected = ["\"Deployment\" \"web\"", "\"Pod\" \"web-1\"", "\"Pod\" \"web-2\"", "\"ReplicaSet\" \"s\""];
+    assert_eq!(scopes.collect::<BTreeSet<_>>(), expected.map(str::to_owned).into());
+
+    let refused = run(&[&cluster[..], &policy].concat(), &[]);
+    let said = text(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && said.contains("`exec`") && said.contains("`--manifests -`"), "{said}");
+    fs::remove_file(folder.join("api/v1/pods?limit=250&continue=a%3Db")).unwrap();
+    let broken = run(&[&cluster[..], &["--context", "shop"], &policy].concat(), &[]);
+    assert!(broken.status.code() == Some(2) && broken.stdout.is_empty(), "half a cluster is no cluster");
 }

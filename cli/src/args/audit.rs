@@ -15,6 +15,7 @@ Examples:
   verimage audit --manifests deploy/ --policy policy.yaml
   kubectl get pods --all-namespaces --output json | \\
       verimage audit --manifests - --policy policy.yaml --format html --output report.html
+  verimage audit --context production --policy policy.yaml --format policyreport
   verimage audit --images fleet.txt --policy policy.yaml --rate 10/s --resume verdicts.jsonl
   verimage audit oci:tests/fixtures/cosign/layouts/p256:v1 \\
       --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --format html";
@@ -31,6 +32,12 @@ pub(crate) struct AuditArguments {
     /// input; repeatable
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) manifests: Vec<PathBuf>,
+    /// Judge the images of what runs in this cluster, a context of the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Judge the images of what runs in the cluster of this kubeconfig [default with --context: $KUBECONFIG, ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) policy: PolicyArguments,
     /// Form of the report

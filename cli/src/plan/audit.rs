@@ -27,14 +27,30 @@ pub(crate) struct Sources {
     pub(crate) images: Vec<ImageArgument>,
     pub(crate) lists: Vec<PathBuf>,
     pub(crate) manifests: Vec<PathBuf>,
+    pub(crate) cluster: Option<ClusterChoice>,
     /// The part of the images that is judged.
     pub(crate) shard: Option<Shard>,
 }
 
+/// A cluster that is asked what runs in it.
+#[derive(Debug)]
+pub(crate) struct ClusterChoice {
+    /// A context of the kubeconfig; the current one, if none is named.
+    pub(crate) context: Option<String>,
+    /// The kubeconfig; as for `kubectl`, if none is named.
+    pub(crate) kubeconfig: Option<PathBuf>,
+}
+
 impl AuditPlan {
     pub(super) fn new(arguments: AuditArguments, environment: &Environment) -> Result<Self, Failure> {
-        let AuditArguments { images, lists, manifests, policy, format, output, at, jobs, rate, resume, shard, transport } = arguments;
-        let sources = Sources { images, lists, manifests, shard };
+        let AuditArguments { images, lists, manifests, context, kubeconfig, shard, .. } = arguments;
+        let AuditArguments { policy, format, output, at, jobs, rate, resume, transport, .. } = arguments;
+        let asks_cluster = context.is_some() || kubeconfig.is_some();
+        if asks_cluster && transport.offline {
+            return Err(Failure::usage_with_hint("a cluster cannot be asked with `--offline`", "give its objects with `--manifests`"));
+        }
+        let cluster = asks_cluster.then_some(ClusterChoice { context, kubeconfig });
+        let sources = Sources { images, lists, manifests, cluster, shard };
         let policy = policy_choice(policy, environment)?;
         Ok(Self { sources, policy, format, output, at, jobs: jobs.get(), rate, resume, transport })
     }

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use verimage::{ImageRef, ImageSource};
 
 use crate::args::Shard;
-use crate::commands::audit::manifests;
+use crate::commands::audit::{cluster, manifests};
 use crate::failure::Failure;
 use crate::plan::Sources;
 use crate::render::report::Mention;
@@ -45,7 +45,7 @@ pub(crate) struct Inventory {
 impl Inventory {
     /// Reads every source. Images that are named more than once are one: references are compared in full, so that `nginx` and
     /// `docker.io/library/nginx:latest` are the same, and a tag and a digest are not.
-    pub(crate) fn gather(sources: Sources) -> Result<Self, Failure> {
+    pub(crate) async fn gather(sources: Sources) -> Result<Self, Failure> {
         let mut inventory = Self { shard: sources.shard, ..Self::default() };
         for image in sources.images {
             inventory.add(&image.text, Ok(image.source), None)?;
@@ -56,11 +56,14 @@ impl Inventory {
         for path in &sources.manifests {
             manifests::read(path, &mut inventory)?;
         }
+        if let Some(choice) = &sources.cluster {
+            cluster::read(choice, &mut inventory).await?;
+        }
         inventory.positions = HashMap::new();
         if inventory.named == 0 {
             return Err(Failure::usage_with_hint(
                 "there is no image to judge",
-                "name images, or say where they are named with `--images FILE` or `--manifests FILE`",
+                "name images, or say where they are named with `--images FILE`, `--manifests FILE` or `--context NAME`",
             ));
         }
         Ok(inventory)

@@ -41,6 +41,21 @@ struct Reader<'a> {
     passed_over: BTreeMap<String, usize>,
 }
 
+/// Adds the images of objects of this kind, as a cluster lists them.
+pub(super) fn add_listed(
+    items: Vec<Value>,
+    api_version: &str,
+    kind: &str,
+    from: &Arc<str>,
+    inventory: &mut Inventory,
+) -> Result<(), Failure> {
+    let mut reader = Reader { inventory, passed_over: BTreeMap::new() };
+    for item in items {
+        reader.object(&named(item, api_version, kind), Place { file: from, document: None })?;
+    }
+    Ok(())
+}
+
 /// Where an object stands.
 #[derive(Clone, Copy)]
 struct Place<'a> {
@@ -209,13 +224,17 @@ fn open(path: &Path) -> io::Result<Box<dyn Read>> {
 
 /// In the lists of an API server, a `PodList`, pods do not say what they are.
 fn of_its_list<'a>(object: &'a Value, list: Option<&str>) -> Cow<'a, Value> {
-    match object {
-        Value::Object(members) if list == Some("PodList") && !members.contains_key("kind") => {
-            let mut members = members.clone();
-            members.insert("apiVersion".to_owned(), "v1".into());
-            members.insert("kind".to_owned(), "Pod".into());
-            Cow::Owned(Value::Object(members))
-        }
-        _ => Cow::Borrowed(object),
+    if list == Some("PodList") && object.get("kind").is_none() {
+        return Cow::Owned(named(object.clone(), "v1", "Pod"));
     }
+    Cow::Borrowed(object)
+}
+
+/// An object that says what it is.
+fn named(mut object: Value, api_version: &str, kind: &str) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.insert("apiVersion".to_owned(), api_version.into());
+        members.insert("kind".to_owned(), kind.into());
+    }
+    object
 }

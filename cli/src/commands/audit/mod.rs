@@ -3,6 +3,7 @@
 //! Every image is judged by the same call as in `verify`. Verdicts are not kept: a report that is one document keeps a short
 //! entry for each image, the others keep nothing.
 
+mod cluster;
 mod inventory;
 mod large_list;
 mod manifests;
@@ -35,7 +36,7 @@ pub(crate) use verdicts::line;
 pub(crate) async fn run(plan: AuditPlan, console: &mut Console) -> Result<Exit, Failure> {
     let keys = if plan.transport.offline { Keys::Offline } else { Keys::FromAnywhere };
     let policy = load::policy(&plan.policy, keys).await?;
-    let Inventory { candidates, notes, .. } = Inventory::gather(plan.sources)?;
+    let Inventory { candidates, notes, .. } = Inventory::gather(plan.sources).await?;
     notes.iter().try_for_each(|note| remark(console, note))?;
     let verdicts = plan.resume.map(|file| Verdicts::open(&file, &policy, plan.at)).transpose()?;
     if let Some(others) = verdicts.as_ref().map(Verdicts::others).filter(|others| *others > 0) {
