@@ -86,7 +86,7 @@ fn signers(page: &mut Page, verdict: &Verdict) {
 }
 
 /// Who signed, with a word of doubt about those none of whose signatures was verified in full.
-fn names(passed: &[&ReportVerdict]) -> Vec<String> {
+pub(crate) fn names(passed: &[&ReportVerdict]) -> Vec<String> {
     let mut signers: BTreeMap<&str, bool> = BTreeMap::new();
     for report in passed {
         if let Some(signer) = &report.signer {

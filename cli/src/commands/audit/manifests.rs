@@ -99,8 +99,11 @@ impl Reader<'_> {
         let mut start = Vec::new();
         let source = open(path).and_then(|mut source| source.by_ref().take(limit).read_to_end(&mut start).map(|_| source));
         let source = source.map_err(|error| unreadable(&name, &error.to_string()))?;
-        if start.len() as u64 == limit && start.trim_ascii_start().first() == Some(&b'{') {
-            return self.large_list(&name, start.chain(source));
+        if start.len() as u64 == limit {
+            return match start.trim_ascii_start().first() {
+                Some(b'{') => self.large_list(&name, start.chain(source)),
+                _ => Err(unreadable(&name, &format!("it is larger than {} MiB", MAX_POLICY_BYTES >> 20))),
+            };
         }
         let text = String::from_utf8(start).map_err(|_| unreadable(&name, "it is not UTF-8"))?;
         let document = Document::parse_manifest(&text).map_err(|error| {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
-use verimage::core::{Decision, ReportOutcome, RuleVerdict};
+use verimage::core::{Decision, ReportOutcome, ReportVerdict, RuleVerdict};
 use verimage::{Code, Verdict};
 
 use crate::render::text;
@@ -27,7 +27,7 @@ pub(crate) struct Entry {
     pub(crate) rule: Option<String>,
     /// Every rule that applied.
     pub(crate) rules: Vec<RuleVerdict>,
-    /// Who signed, of the signatures that count.
+    /// Who signed, of the signatures that count, with a word of doubt about those that were not verified in full.
     pub(crate) signers: Vec<String>,
     pub(crate) warnings: Vec<String>,
     /// Where signatures were looked for in vain.
@@ -124,8 +124,7 @@ impl Entry {
     /// `image` is what people call it.
     pub(crate) fn of(verdict: &Verdict, image: &str) -> Self {
         let outcome = Outcome::of(verdict);
-        let passed = verdict.reports.iter().filter(|report| report.outcome == ReportOutcome::Pass);
-        let signers: BTreeSet<&String> = passed.filter_map(|report| report.signer.as_ref()).collect();
+        let passed: Vec<&ReportVerdict> = verdict.reports.iter().filter(|report| report.outcome == ReportOutcome::Pass).collect();
         let failed = verdict.leaves.iter().filter(|leaf| leaf.decision.is_some_and(|is| is != Decision::Allow));
         let searched: BTreeSet<&String> = failed.flat_map(|leaf| &leaf.searched).collect();
         Self {
@@ -137,7 +136,7 @@ impl Entry {
             hint: verdict.hint.clone(),
             rule: verdict.rule.clone(),
             rules: verdict.rules.clone(),
-            signers: signers.into_iter().cloned().collect(),
+            signers: text::names(&passed),
             warnings: verdict.warnings.clone(),
             searched: if outcome == Outcome::Allowed { Vec::new() } else { searched.into_iter().cloned().collect() },
             at: Some(verdict.at.clone()),
