@@ -3,6 +3,7 @@
 // The comments of arguments are their help texts, in which brackets mean what they mean on command lines.
 #![allow(rustdoc::bare_urls, rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
+mod audit;
 mod trust;
 
 use std::num::NonZeroUsize;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 use verimage::core::Timestamp;
 use verimage::{ImageRef, ImageSource, Platform};
 
+pub(crate) use audit::{AuditArguments, AuditFormat, Rate, Shard};
 pub(crate) use trust::{ShowArguments, TrustCommand, TrustFormat, UpdateArguments};
 
 /// Judges container images: may this image run under this policy, and which digest exactly?
@@ -39,6 +41,9 @@ pub(crate) enum Command {
     /// Judge images under a policy
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(Box<VerifyArguments>),
+    /// Judge many images: those of a list, of Kubernetes manifests or of a cluster
+    #[command(after_help = audit::AUDIT_EXAMPLES)]
+    Audit(Box<AuditArguments>),
     /// Print an image's name with its digest
     #[command(after_help = RESOLVE_EXAMPLES)]
     Resolve(ResolveArguments),
@@ -270,6 +275,10 @@ pub(crate) enum VerdictFormat {
     Json,
     /// One object a line, as they are decided
     Jsonl,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, a test case for each image
+    Junit,
 }
 
 /// Forms of everything else.

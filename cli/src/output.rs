@@ -3,28 +3,51 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
-/// Standard output and standard error. A reader that went away ends the writing, not the work.
+use crate::failure::Failure;
+
+/// Standard output, or the file in its place, and standard error. A reader that went away ends the writing, not the work.
 pub(crate) struct Console {
     reader_left: bool,
+    file: Option<BufWriter<File>>,
 }
 
 impl Console {
     pub(crate) fn new() -> Self {
-        Self { reader_left: false }
+        Self { reader_left: false, file: None }
+    }
+
+    /// Writes what is for standard output to a file, whose earlier content is gone.
+    pub(crate) fn write_to(&mut self, path: &Path) -> Result<(), Failure> {
+        let file = File::create(path).map_err(|error| Failure::usage(format!("`{}` cannot be written: {error}", path.display())))?;
+        self.file = Some(BufWriter::new(file));
+        Ok(())
+    }
+
+    /// Makes sure that everything is in the file, if there is one.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        self.file.take().map_or(Ok(()), |mut file| file.flush())
     }
 
     /// Writes plain data to standard output.
     pub(crate) fn data(&mut self, text: &str) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            return file.write_all(text.as_bytes());
+        }
         let stdout = io::stdout();
         self.write(&mut stdout.lock(), text)
     }
 
     /// Writes a page for people to standard output, in colour on terminals.
     pub(crate) fn show(&mut self, page: &Page) -> io::Result<()> {
+        if let Some(file) = &mut self.file {
+            return file.write_all(page.uncoloured().as_bytes());
+        }
         self.write(&mut anstream::stdout().lock(), &page.coloured())
     }
 
@@ -114,6 +137,10 @@ impl Page {
 
     pub(crate) fn append(&mut self, other: Page) {
         self.lines.extend(other.lines);
+    }
+
+    fn uncoloured(&self) -> String {
+        self.lines.iter().map(|line| line.iter().map(|(_, piece)| piece.as_str()).chain(["\n"]).collect::<String>()).collect()
     }
 
     fn coloured(&self) -> String {

@@ -1,5 +1,7 @@
 //! What is to be done: the arguments and the environment, read once, with every contradiction told.
 
+mod audit;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ use crate::args::{
 };
 use crate::failure::Failure;
 use crate::policy_search;
+
+pub(crate) use audit::{AuditPlan, ClusterChoice, Sources};
 
 /// What the process is told besides its arguments.
 #[derive(Debug, Default)]
@@ -50,6 +54,7 @@ impl Environment {
 #[derive(Debug)]
 pub(crate) enum Plan {
     Verify(VerifyPlan),
+    Audit(AuditPlan),
     PrintPolicy(PolicyChoice),
     Resolve { image: ImagePlan, format: Format },
     Triangulate { image: ImagePlan, signatures: Option<Repository>, format: Format },
@@ -158,6 +163,7 @@ impl Plan {
     pub(crate) fn new(arguments: Arguments, environment: &Environment) -> Result<Self, Failure> {
         match arguments.command {
             Command::Verify(arguments) => verify(*arguments, environment),
+            Command::Audit(arguments) => AuditPlan::new(*arguments, environment).map(Self::Audit),
             Command::Resolve(ResolveArguments { image, format }) => Ok(Self::Resolve { image: ImagePlan::new(image)?, format }),
             Command::Triangulate(TriangulateArguments { image, signature_repository, format }) => {
                 let signatures = repository(signature_repository, environment)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use verimage::core::{Blob, SignatureStore, StoreError, Want, async_trait};
-use verimage::registry::RegistryConfig;
+use verimage::registry::{RegistryConfig, RegistryStore};
 use verimage::{Builder, ImageRef, StateFolder, Verimage};
 
 use crate::args::TransportArguments;
@@ -23,6 +23,19 @@ pub(crate) fn builder(arguments: &TransportArguments, more: impl Fn(RegistryConf
     Ok(state(arguments).into_iter().fold(builder, |builder, state| builder.state(Arc::new(state))))
 }
 
+/// The same, with something around the store of all registries.
+pub(crate) fn builder_through(
+    arguments: &TransportArguments,
+    around: impl FnOnce(Arc<dyn SignatureStore>) -> Arc<dyn SignatureStore>,
+) -> Result<Builder, Failure> {
+    let builder = builder(arguments, |config| config)?;
+    let registries = match configuration(arguments)? {
+        Ok(config) if !arguments.offline => RegistryStore::new(config).map_err(|error| Failure::usage(error.to_string()))?,
+        _ => return Ok(builder),
+    };
+    Ok(builder.registry(around(Arc::new(registries))))
+}
+
 /// Where is kept what was seen of collections on Notary servers.
 fn state(arguments: &TransportArguments) -> Option<StateFolder> {
     match &arguments.state_dir {
@@ -33,16 +46,24 @@ fn state(arguments: &TransportArguments) -> Option<StateFolder> {
 }
 
 fn servers(builder: Builder, arguments: &TransportArguments, more: impl Fn(RegistryConfig) -> RegistryConfig) -> Result<Builder, Failure> {
-    let config = match RegistryConfig::from_environment() {
+    Ok(match configuration(arguments)? {
+        Ok(config) => builder.servers(more(config)),
+        Err(unconfigured) => {
+            let unconfigured = Arc::new(unconfigured);
+            builder.registry(unconfigured.clone()).notary(unconfigured)
+        }
+    })
+}
+
+/// How registries are reached. Images in layouts need no registry, so a machine that is not set up for them is told to those
+/// who ask for one.
+fn configuration(arguments: &TransportArguments) -> Result<Result<RegistryConfig, Unconfigured>, Failure> {
+    let mut config = match RegistryConfig::from_environment() {
         Ok(config) => config,
         Err(error) if names_registries(arguments) => return Err(Failure::usage(error.to_string())),
-        // Images in layouts need no registry; others are told.
-        Err(error) => {
-            let unconfigured = Arc::new(Unconfigured(error.to_string()));
-            return Ok(builder.registry(unconfigured.clone()).notary(unconfigured));
-        }
+        Err(error) => return Ok(Err(Unconfigured(error.to_string()))),
     };
-    let mut config = config.timeout(arguments.timeout);
+    config = config.timeout(arguments.timeout);
     config = arguments.plain_http.iter().fold(config, |config, host| config.plain_http(host));
     config = arguments.ca_file.iter().fold(config, |config, file| config.ca_file(file));
     if let Some(file) = &arguments.registry_config {
@@ -51,7 +72,7 @@ fn servers(builder: Builder, arguments: &TransportArguments, more: impl Fn(Regis
     if let Some(file) = &arguments.registries_conf {
         config = config.registries_conf(file);
     }
-    Ok(builder.servers(more(config)))
+    Ok(Ok(config))
 }
 
 fn names_registries(arguments: &TransportArguments) -> bool {

@@ -1,6 +1,8 @@
 //! The binary as a user meets it: standard output, standard error and exit code of every command.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+// What counts requests is for the other binary of tests.
+#[allow(dead_code)]
 mod support;
 
 use std::fs;
@@ -83,6 +85,40 @@ fn commands_say_what_their_snapshots_say() {
         "several-json" "verify registry.example/demo/a:v1 quay.io/b:v1 --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --format json --at 2026-01-01T00:00:00Z";
         "several-jsonl" "verify registry.example/demo/a:v1 quay.io/b:v1 --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --format jsonl --at 2026-01-01T00:00:00Z";
 
+        "several-sarif" "verify oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format sarif";
+        "several-junit" "verify oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format junit";
+        "audit-mode-sarif" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as registry.example/legacy/app:v1 --policy cli/tests/fixtures/audit-only.yaml --at 2026-01-01T00:00:00Z --format sarif";
+        "audit-mode-junit" "verify oci:tests/fixtures/notation/layouts/jws-rsa2048:v1 --as registry.example/legacy/app:v1 --policy cli/tests/fixtures/audit-only.yaml --at 2026-01-01T00:00:00Z --format junit";
+
+        // Many images.
+        "audit-layouts" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z";
+        "audit-layouts-jsonl" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format jsonl";
+        "audit-layouts-sarif" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format sarif";
+        "audit-layouts-junit" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format junit";
+        "audit-layouts-vsa" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format vsa";
+        "audit-layouts-policyreport" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:absent oci:tests/fixtures/cosign/layouts/unsigned:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z --format policyreport";
+        "audit-allowed" "audit oci:tests/fixtures/cosign/layouts/p256:v1 oci:tests/fixtures/cosign/layouts/p256:v1 --key tests/fixtures/cosign/keys/p256.pub --insecure-ignore-tlog --at 2026-01-01T00:00:00Z";
+        "audit-list" "audit --images cli/tests/fixtures/fleet.txt --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-manifests" "audit --manifests cli/tests/fixtures/manifests --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-manifests-sarif" "audit --manifests cli/tests/fixtures/manifests --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format sarif";
+        "audit-manifests-policyreport" "audit --manifests cli/tests/fixtures/manifests --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format policyreport";
+        "audit-no-objects" "audit --manifests cli/tests/fixtures/manifests/values.yaml --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-not-yaml" "audit --manifests cli/tests/cli.rs --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-list-not-there" "audit --images nowhere.txt --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-nothing" "audit --policy tests/fixtures/cosign/cases/p256/policy.yaml";
+        "audit-empty-list" "audit --images cli/tests/fixtures/empty-fleet.txt --policy tests/fixtures/cosign/cases/p256/policy.yaml --shard 1/2";
+        "audit-context-offline" "audit --context a --offline --policy tests/fixtures/cosign/cases/p256/policy.yaml";
+        "audit-no-kubeconfig" "audit --context a --policy tests/fixtures/cosign/cases/p256/policy.yaml";
+        "audit-rate" "audit a.example/b --key x --rate 10";
+        "audit-shard" "audit a.example/b --key x --shard 3/2";
+        "audit-resume-not-verdicts" "audit a.example/b --resume README.md --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "audit-output-not-there" "audit a.example/b --output nowhere/report.html --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z";
+        "hostile-audit-text" "audit --manifests cli/tests/fixtures/hostile-pod.json --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format text";
+        "hostile-audit-jsonl" "audit --manifests cli/tests/fixtures/hostile-pod.json --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format jsonl";
+        "hostile-audit-sarif" "audit --manifests cli/tests/fixtures/hostile-pod.json --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format sarif";
+        "hostile-audit-junit" "audit --manifests cli/tests/fixtures/hostile-pod.json --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format junit";
+        "hostile-audit-policyreport" "audit --manifests cli/tests/fixtures/hostile-pod.json --policy tests/fixtures/cosign/cases/p256/policy.yaml --offline --at 2026-01-01T00:00:00Z --format policyreport";
+
         // Policies that cannot be used.
         "policy-unknown-field" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/unknown-field.yaml";
         "policy-undefined-name" "verify registry.example/demo/app:v1 --policy cli/tests/fixtures/undefined-key.yaml";
@@ -106,7 +142,7 @@ fn commands_say_what_their_snapshots_say() {
         "usage-contradiction" "verify registry.example/app:v1 --policy a.yaml --cosign-key cosign.pub";
         "usage-contradiction-detail" "verify registry.example/app:v1 --policy a.yaml --insecure-ignore-tlog";
         "usage-detail-without-key" "verify registry.example/app:v1 -a a=b";
-        "usage-format" "verify registry.example/app:v1 --key x --format sarif";
+        "usage-format" "verify registry.example/app:v1 --key x --format xml";
         "usage-name-of-registry-image" "verify registry.example/app:v1 --as registry.example/other:v1 --key x";
         "usage-name-of-several" "verify oci:a oci:b --as registry.example/other:v1 --key x";
         "usage-two-digests" "verify oci:a@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 --as a.example/b@sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 --key x";
@@ -202,11 +238,14 @@ fn commands_say_what_their_snapshots_say() {
         "hostile-inspect-json" "inspect oci:cli/tests/fixtures/hostile:v1 --format json";
         "hostile-names" "verify oci:cli/tests/fixtures/hostile:absent --key tests/fixtures/cosign/keys/p256.pub";
         "hostile-reason" "verify oci:cli/tests/fixtures/hostile:v1 --policy cli/tests/fixtures/steering-reason.yaml";
+        "hostile-reason-sarif" "verify oci:cli/tests/fixtures/hostile:v1 --policy cli/tests/fixtures/steering-reason.yaml --format sarif --at 2026-01-01T00:00:00Z";
+        "hostile-reason-junit" "verify oci:cli/tests/fixtures/hostile:v1 --policy cli/tests/fixtures/steering-reason.yaml --format junit --at 2026-01-01T00:00:00Z";
         "hostile-reason-json" "verify oci:cli/tests/fixtures/hostile:v1 --policy cli/tests/fixtures/steering-reason.yaml --format json --at 2026-01-01T00:00:00Z";
 
         // Help.
         "help" "--help";
         "help-verify" "verify --help";
+        "help-audit" "audit --help";
         "help-policy" "policy --help";
         "help-policy-init" "policy init --help";
         "help-inspect" "inspect --help";
@@ -440,7 +479,7 @@ fn a_recording_cannot_steer_the_terminal() {
     let mut transcript: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     transcript["answers"][0]["error"]["detail"] = "\u{1b}[2J\u{9b}31m\r\u{202e}gnp".into();
     fs::write(&file, transcript.to_string()).unwrap();
-    for format in ["text", "json", "jsonl"] {
+    for format in ["text", "json", "jsonl", "sarif", "junit"] {
         let output = run(&["verify", "--replay", file.to_str().unwrap(), "--policy", policy, "--format", format], &[]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(3));
@@ -535,6 +574,7 @@ fn a_reader_that_leaves_changes_no_exit_code() {
 fn the_examples_of_the_help_work() {
     let commands = [
         "verify",
+        "audit",
         "resolve",
         "triangulate",
         "inspect",

@@ -41,7 +41,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
         ],
     ),
     ("verimage-server", &["verimage", "verimage-admission", "verimage-core", "verimage-import"]),
-    ("verimage-cli", &["verimage", "verimage-server"]),
+    ("verimage-cli", &["verimage", "verimage-admission", "verimage-import", "verimage-server"]),
     ("verimage-benches", &["verimage", "verimage-core", "verimage-crypto", "verimage-cosign"]),
     (
         "verimage-tests",

@@ -1,6 +1,7 @@
 //! The commands: each takes its plan, asks the library, and hands the answer to [`crate::render`].
 
 mod ask;
+mod audit;
 mod codes;
 mod completions;
 mod first_policy;
@@ -8,6 +9,7 @@ mod inspect;
 mod load;
 mod policy;
 mod resolve;
+mod score;
 mod serve;
 mod triangulate;
 mod trust;
@@ -25,6 +27,7 @@ use crate::plan::Plan;
 pub(crate) async fn run(plan: Plan, console: &mut Console) -> Result<Exit, Failure> {
     match plan {
         Plan::Verify(plan) => verify::run(plan, console).await,
+        Plan::Audit(plan) => audit::run(plan, console).await,
         Plan::PrintPolicy(choice) => verify::print_policy(&choice, console).await,
         Plan::Resolve { image, format } => resolve::run(&image, format, console).await,
         Plan::Triangulate { image, signatures, format } => triangulate::run(&image, signatures, format, console).await,

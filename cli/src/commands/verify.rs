@@ -5,14 +5,15 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use futures_util::{StreamExt, stream};
-use verimage::core::Decision;
 use verimage::{Error, ImageRef, Policy, Replayed, Transcript, Verdict, Verification};
 
 use crate::args::{TransportArguments, VerdictFormat};
 use crate::commands::load::{self, Keys};
+use crate::commands::score::Score;
 use crate::failure::{Exit, Failure};
-use crate::output::{Console, Page, Tone};
+use crate::output::{Console, Page};
 use crate::plan::{PolicyChoice, Question, VerifyPlan, VerifyTask};
+use crate::render::report::{Entry, Judge, Outcome, junit, sarif};
 use crate::render::{self, json, text};
 use crate::transport;
 
@@ -30,14 +31,14 @@ pub(crate) async fn run(plan: VerifyPlan, console: &mut Console) -> Result<Exit,
     let policy = load::policy(&plan.policy, keys).await?;
     match plan.task {
         VerifyTask::Judge { questions, jobs, record } => {
-            let mut report = Report::new(plan.format, questions.len());
+            let mut report = Report::new(plan.format, questions.len(), Judge::new(&policy));
             let record = record.as_deref();
             let unsaved = judge(questions, jobs, &policy, &plan.transport, record, &mut report, console).await?;
             let exit = report.finish(console)?;
             unsaved.map_or(Ok(exit), Err)
         }
         VerifyTask::Replay { transcript, options, image } => {
-            let mut report = Report::new(plan.format, 1);
+            let mut report = Report::new(plan.format, 1, Judge::new(&policy));
             report.add(replay(&transcript, &options, image, &policy).await?, None, console)?;
             report.finish(console)
         }
@@ -104,26 +105,22 @@ fn save(verification: &Verification, file: &Path) -> Result<(), Failure> {
 struct Report {
     format: VerdictFormat,
     images: usize,
+    judge: Judge,
+    /// For the form that is one document of verdicts.
     kept: Vec<Verdict>,
+    /// For the forms that say less.
+    entries: Vec<Entry>,
     score: Score,
     exit: Exit,
 }
 
-#[derive(Default)]
-struct Score {
-    admitted: usize,
-    denied: usize,
-    unknown: usize,
-    unasked: usize,
-}
-
 impl Report {
-    fn new(format: VerdictFormat, images: usize) -> Self {
-        Self { format, images, kept: Vec::new(), score: Score::default(), exit: Exit::Admitted }
+    fn new(format: VerdictFormat, images: usize, judge: Judge) -> Self {
+        Self { format, images, judge, kept: Vec::new(), entries: Vec::new(), score: Score::default(), exit: Exit::Admitted }
     }
 
     fn add(&mut self, verdict: Verdict, title: Option<&str>, console: &mut Console) -> Result<(), Failure> {
-        let exit = self.score.count(&verdict);
+        let exit = self.score.count(Outcome::of(&verdict));
         self.exit = self.exit.max(exit);
         match self.format {
             VerdictFormat::Text => {
@@ -136,60 +133,33 @@ impl Report {
             }
             VerdictFormat::Jsonl => console.data(&json::compact(&verdict)?)?,
             VerdictFormat::Json => self.kept.push(verdict),
+            VerdictFormat::Sarif | VerdictFormat::Junit => self.entries.push(Entry::of(&verdict, title.unwrap_or(&verdict.image))),
         }
         Ok(())
     }
 
     /// An image that could not even be asked about: the others are still judged.
     fn add_unasked(&mut self, image: &str, error: Error, console: &mut Console) -> Result<(), Failure> {
+        self.entries.push(Entry::unasked(image, error.to_string()));
         let failure = Failure::from(error).about(image);
         let exit = failure.exit();
-        *(if exit == Exit::Inconclusive { &mut self.score.unknown } else { &mut self.score.unasked }) += 1;
+        self.score.count(if exit == Exit::Inconclusive { Outcome::Unknown } else { Outcome::Unasked });
         self.exit = self.exit.max(exit);
         Ok(console.complain(&render::failure::page(&failure))?)
     }
 
     fn finish(self, console: &mut Console) -> Result<Exit, Failure> {
-        if self.format == VerdictFormat::Json {
-            match self.kept.as_slice() {
-                [] if self.images == 1 => {}
-                [only] if self.images == 1 => console.data(&json::pretty(only)?)?,
-                verdicts => console.data(&json::pretty(verdicts)?)?,
-            }
+        match (self.format, self.kept.as_slice()) {
+            (VerdictFormat::Json, []) if self.images == 1 => {}
+            (VerdictFormat::Json, [only]) if self.images == 1 => console.data(&json::pretty(only)?)?,
+            (VerdictFormat::Json, verdicts) => console.data(&json::pretty(verdicts)?)?,
+            (VerdictFormat::Sarif, _) => console.data(&sarif::log(&self.judge, &self.entries)?)?,
+            (VerdictFormat::Junit, _) => console.data(&junit::suite(&self.judge, &self.entries)?)?,
+            (VerdictFormat::Text | VerdictFormat::Jsonl, _) => {}
         }
         if self.format == VerdictFormat::Text && self.images > 1 {
             console.complain(&self.score.page(self.images))?;
         }
         Ok(self.exit)
-    }
-}
-
-impl Score {
-    fn count(&mut self, verdict: &Verdict) -> Exit {
-        let (counter, exit) = match (verdict.admitted, verdict.decision) {
-            (true, _) => (&mut self.admitted, Exit::Admitted),
-            (false, Decision::Inconclusive) => (&mut self.unknown, Exit::Inconclusive),
-            (false, _) => (&mut self.denied, Exit::Denied),
-        };
-        *counter += 1;
-        exit
-    }
-
-    fn total(&self) -> usize {
-        self.admitted + self.denied + self.unknown + self.unasked
-    }
-
-    fn page(&self, images: usize) -> Page {
-        let parts = [
-            (self.admitted, "admitted"),
-            (self.denied, "denied"),
-            (self.unknown, "could not be judged"),
-            (self.unasked, "could not be asked about"),
-        ];
-        let parts: Vec<String> = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        let mut page = Page::default();
-        page.blank();
-        page.line([(Tone::Strong, format!("{images} images: {}", parts.join(", ")).as_str())]);
-        page
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod failure;
 pub(crate) mod json;
 pub(crate) mod policy;
+pub(crate) mod report;
 pub(crate) mod text;
 pub(crate) mod tree;
 pub(crate) mod trust;

@@ -86,7 +86,7 @@ fn signers(page: &mut Page, verdict: &Verdict) {
 }
 
 /// Who signed, with a word of doubt about those none of whose signatures was verified in full.
-fn names(passed: &[&ReportVerdict]) -> Vec<String> {
+pub(crate) fn names(passed: &[&ReportVerdict]) -> Vec<String> {
     let mut signers: BTreeMap<&str, bool> = BTreeMap::new();
     for report in passed {
         if let Some(signer) = &report.signer {
@@ -110,7 +110,7 @@ fn refusal(page: &mut Page, verdict: &Verdict) {
 }
 
 /// The verdict's sentence without what the lines above say already.
-fn reason(verdict: &Verdict) -> &str {
+pub(crate) fn reason(verdict: &Verdict) -> &str {
     let words = if verdict.decision == Decision::Deny { "is denied" } else { "could not be judged" };
     let rule = verdict.rule.as_ref().map(|rule| format!(" by rule `{rule}`")).unwrap_or_default();
     verdict.message.strip_prefix(&format!("{} {words}{rule}: ", verdict.image)).unwrap_or(&verdict.message)

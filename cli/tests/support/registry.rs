@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -20,8 +21,32 @@ pub(crate) enum Mood {
     Silent,
 }
 
+/// Every path that a registry was asked for.
+#[derive(Clone, Default)]
+pub(crate) struct Asked(Arc<Mutex<Vec<String>>>);
+
+impl Asked {
+    pub(crate) fn count(&self) -> usize {
+        self.paths().len()
+    }
+
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 /// Serves `/v2/demo/app/` until the test ends. Returns the host with its port.
 pub(crate) fn serve(layout: &Path, mood: Mood) -> String {
+    serve_noting(layout, mood, Asked::default())
+}
+
+/// Serves `/v2/demo/app/` and keeps what is asked.
+pub(crate) fn serve_counting(layout: &Path) -> (String, Asked) {
+    let asked = Asked::default();
+    (serve_noting(layout, Mood::Open, asked.clone()), asked)
+}
+
+fn serve_noting(layout: &Path, mood: Mood, asked: Asked) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
@@ -32,14 +57,14 @@ pub(crate) fn serve(layout: &Path, mood: Mood) -> String {
     let (tags, blobs) = (tags.collect::<BTreeMap<_, _>>(), layout.join("blobs"));
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let (tags, blobs) = (tags.clone(), blobs.clone());
-            thread::spawn(move || answer(stream, &tags, &blobs, mood));
+            let (tags, blobs, asked) = (tags.clone(), blobs.clone(), asked.clone());
+            thread::spawn(move || answer(stream, &tags, &blobs, mood, &asked));
         }
     });
     host
 }
 
-fn answer(stream: TcpStream, tags: &BTreeMap<String, String>, blobs: &Path, mood: Mood) -> Option<()> {
+fn answer(stream: TcpStream, tags: &BTreeMap<String, String>, blobs: &Path, mood: Mood, asked: &Asked) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut writer = stream;
     loop {
@@ -50,6 +75,7 @@ fn answer(stream: TcpStream, tags: &BTreeMap<String, String>, blobs: &Path, mood
             header.clear();
         }
         let path = request.split(' ').nth(1)?;
+        asked.0.lock().unwrap().push(path.to_owned());
         if mood == Mood::Silent {
             thread::sleep(Duration::from_secs(600));
         }

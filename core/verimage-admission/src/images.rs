@@ -4,7 +4,7 @@ use serde_json::Value;
 use verimage_core::ImageRef;
 
 use crate::extractor::{Extractor, follow};
-use crate::review::{Operation, Review};
+use crate::review::{GroupVersionKind, Operation, Review};
 
 /// The most images of one object.
 pub(crate) const MAX_IMAGES: usize = 256;
@@ -99,8 +99,10 @@ impl Images {
             return Ok(Self::Skipped(Skipped::Subresource));
         }
         let object = review.object.as_ref().ok_or(ImagesError::NoObject)?;
-        let places = Places::of(review, extractors)?;
-        let images = places.images(object, review)?;
+        let places = Places::of(&review.kind, extractors)?;
+        // The API server takes nothing else from this subresource.
+        let part = if review.sub_resource.as_deref() == Some("ephemeralcontainers") { "/spec/ephemeralContainers/" } else { "" };
+        let images = places.images(object, part)?.collect::<Result<_, _>>()?;
         if review.is_being_removed() {
             let before = review.old_object.as_ref().map(|old| places.texts(old)).transpose()?.unwrap_or_default();
             if before == places.texts(object)? {
@@ -108,6 +110,15 @@ impl Images {
             }
         }
         Ok(Self::These(images))
+    }
+
+    /// The images of an object as it stands in a file or in a cluster, and what stands in the place of one.
+    ///
+    /// # Errors
+    /// [`ImagesError`] if it is not known where they are, or if they are too many.
+    pub fn of_object(object: &Value, extractors: &[Extractor]) -> Result<Vec<Result<ObjectImage, ImagesError>>, ImagesError> {
+        let kind = GroupVersionKind::of_object(object).ok_or(ImagesError::NoObject)?;
+        Ok(Places::of(&kind, extractors)?.images(object, "")?.collect())
     }
 }
 
@@ -120,8 +131,8 @@ pub(crate) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    pub(crate) fn of(review: &Review, extractors: &'a [Extractor]) -> Result<Self, ImagesError> {
-        let own = |group: &str, kind: &str| review.kind.group == group && review.kind.kind == kind;
+    pub(crate) fn of(object: &GroupVersionKind, extractors: &'a [Extractor]) -> Result<Self, ImagesError> {
+        let own = |group: &str, kind: &str| object.group == group && object.kind == kind;
         let mut places = Self { images: Vec::new(), pod_specs: Vec::new(), is_pod: own("", "Pod") };
         places.pod_specs.extend(POD_SPECS.iter().filter(|(group, kind, _)| own(group, kind)).map(|(_, _, path)| *path));
         for extractor in extractors.iter().filter(|extractor| own(&extractor.group, &extractor.kind)) {
@@ -129,7 +140,7 @@ impl<'a> Places<'a> {
             places.pod_specs.extend(extractor.pod_specs.iter().map(String::as_str));
         }
         let is_known = !places.images.is_empty() || !places.pod_specs.is_empty();
-        is_known.then_some(places).ok_or_else(|| ImagesError::UnknownKind { kind: review.kind.to_string() })
+        is_known.then_some(places).ok_or_else(|| ImagesError::UnknownKind { kind: object.to_string() })
     }
 
     /// Everything that stands where an image is expected.
@@ -148,19 +159,23 @@ impl<'a> Places<'a> {
         Ok(self.values(object)?.into_iter().map(|(pointer, value)| (pointer, value.to_string())).collect())
     }
 
-    fn images(&self, object: &Value, review: &Review) -> Result<Vec<ObjectImage>, ImagesError> {
-        // The API server takes nothing else from this subresource.
-        let part = if review.sub_resource.as_deref() == Some("ephemeralcontainers") { "/spec/ephemeralContainers/" } else { "" };
-        let mut images = Vec::new();
-        for (pointer, value) in self.values(object)?.into_iter().filter(|(pointer, _)| pointer.starts_with(part)) {
-            let malformed = |message: String| ImagesError::Malformed { pointer: pointer.clone(), message };
-            let text = value.as_str().ok_or_else(|| malformed("an image is a text".to_owned()))?;
-            if text.is_empty() && !self.is_pod {
-                continue;
-            }
-            let reference = ImageRef::parse(text).map_err(|error| malformed(format!("`{}`: {error}", text.escape_debug())))?;
-            images.push(ObjectImage { pointer, text: text.to_owned(), reference });
-        }
-        Ok(images)
+    /// The images of the part of an object below a pointer, and what stands in the place of one.
+    fn images<'v>(
+        &self,
+        object: &'v Value,
+        part: &'v str,
+    ) -> Result<impl Iterator<Item = Result<ObjectImage, ImagesError>> + 'v, ImagesError> {
+        let is_pod = self.is_pod;
+        let values = self.values(object)?.into_iter().filter(move |(pointer, _)| pointer.starts_with(part));
+        // A template may have none yet.
+        let values = values.filter(move |(_, value)| is_pod || value.as_str() != Some(""));
+        Ok(values.map(|(pointer, value)| image(pointer, value)))
     }
+}
+
+fn image(pointer: String, value: &Value) -> Result<ObjectImage, ImagesError> {
+    let malformed = |message: String| ImagesError::Malformed { pointer: pointer.clone(), message };
+    let text = value.as_str().ok_or_else(|| malformed("an image is a text".to_owned()))?;
+    let reference = ImageRef::parse(text).map_err(|error| malformed(format!("`{}`: {error}", text.escape_debug())))?;
+    Ok(ObjectImage { text: text.to_owned(), pointer, reference })
 }

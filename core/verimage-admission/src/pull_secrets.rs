@@ -27,7 +27,7 @@ impl PullSecrets {
     /// What the pods of this object name.
     pub fn of(review: &Review, extractors: &[Extractor]) -> Self {
         let mut found = Self::default();
-        let (Some(object), Ok(places)) = (&review.object, Places::of(review, extractors)) else { return found };
+        let (Some(object), Ok(places)) = (&review.object, Places::of(&review.kind, extractors)) else { return found };
         for (_, spec) in places.pod_specs.iter().flat_map(|path| follow(object, path)) {
             let secrets = follow(spec, "/imagePullSecrets/*/name").into_iter().filter_map(|(_, name)| name.as_str());
             for name in secrets.filter(|name| is_name(name)).take(MAX_NAMES) {

@@ -60,6 +60,15 @@ pub struct GroupVersionKind {
     pub kind: String,
 }
 
+impl GroupVersionKind {
+    /// What an object says that it is, by its `apiVersion` and `kind`.
+    pub fn of_object(object: &Value) -> Option<Self> {
+        let text = |member: &str| object.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let (group, version) = text("apiVersion").map(|version| version.rsplit_once('/').unwrap_or(("", version)))?;
+        Some(Self { group: group.to_owned(), version: version.to_owned(), kind: text("kind")?.to_owned() })
+    }
+}
+
 impl fmt::Display for GroupVersionKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { group, version, kind } = self;

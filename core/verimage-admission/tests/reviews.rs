@@ -247,3 +247,23 @@ fn config_sync_names_its_source_by_digest() {
     }
     assert!(matches!(SourceImage::of(&review(&two_containers())), Err(ImagesError::UnknownKind { .. })));
 }
+
+#[test]
+fn objects_in_files_have_images_without_a_review() {
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "demo"}, "spec": pod_spec()});
+    let pointers: Vec<String> = Images::of_object(&pod, &[]).unwrap().into_iter().map(|image| image.unwrap().pointer).collect();
+    assert_eq!(pointers.len(), 5);
+    assert_eq!((pointers[0].as_str(), pointers[3].as_str()), ("/spec/initContainers/0/image", "/spec/ephemeralContainers/0/image"));
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": {"spec": pod_spec()}}});
+    assert_eq!(Images::of_object(&deployment, &[]).unwrap().len(), 5);
+    let mixed = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": 1}, {"image": "nginx"}, {"image": ""}]}});
+    let images = Images::of_object(&mixed, &[]).unwrap();
+    assert_eq!(images.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true, false]);
+    let service = json!({"apiVersion": "v1", "kind": "Service"});
+    assert!(matches!(Images::of_object(&service, &[]), Err(ImagesError::UnknownKind { .. })));
+    for nothing in
+        [json!({}), json!([]), json!({"kind": "Pod"}), json!({"apiVersion": "v1", "kind": 1}), json!({"apiVersion": "", "kind": "Pod"})]
+    {
+        assert_eq!(Images::of_object(&nothing, &[]), Err(ImagesError::NoObject), "{nothing}");
+    }
+}

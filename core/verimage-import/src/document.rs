@@ -21,6 +21,8 @@ const MAX_REPLAYED_EVENTS: usize = 50_000;
 const MAX_NODES: usize = 2_000_000;
 /// How many YAML documents a policy file may hold.
 const MAX_DOCUMENTS: usize = 64;
+/// How many YAML documents a manifest may hold.
+const MAX_OBJECTS: usize = 10_000;
 
 /// A policy file: its content, and where each part stood.
 #[derive(Clone, Debug)]
@@ -53,11 +55,26 @@ impl Document {
             Some(only) if documents.is_empty() => Ok(Self::of(only)),
             Some(last) => {
                 documents.push(last);
-                let mut locations = HashMap::new();
-                let value = Node::List(documents).into_value(&mut String::new(), (1, 1), &mut locations);
-                Ok(Self { value, locations })
+                Ok(Self::of_several(documents))
             }
         }
+    }
+
+    /// Reads the objects of a Kubernetes manifest, a YAML stream or a JSON document, as one list. There may be as many as an
+    /// installation has, and none.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_manifest(text: &str) -> Result<Self, PolicyError> {
+        check_size(text)?;
+        let read = serde_saphyr::from_multiple_with_options::<Spanned<Node>>(text, options(MAX_OBJECTS));
+        Ok(Self::of_several(read.map_err(|error| refusal(&error))?))
+    }
+
+    fn of_several(documents: Vec<Spanned<Node>>) -> Self {
+        let mut locations = HashMap::new();
+        let value = Node::List(documents).into_value(&mut String::new(), (1, 1), &mut locations);
+        Self { value, locations }
     }
 
     fn of(node: Spanned<Node>) -> Self {
@@ -85,7 +102,7 @@ impl Document {
 
 fn check_size(text: &str) -> Result<(), PolicyError> {
     if text.len() > MAX_POLICY_BYTES {
-        return Err(PolicyError::invalid("", format!("the policy is larger than {MAX_POLICY_BYTES} bytes")));
+        return Err(PolicyError::invalid("", format!("the file is larger than {MAX_POLICY_BYTES} bytes")));
     }
     Ok(())
 }
@@ -245,6 +262,15 @@ mod tests {
         assert!(Document::parse_stream("# nothing\n").is_err());
         assert!(Document::parse_stream(&"---\na: 1\n".repeat(64)).is_ok());
         assert!(Document::parse_stream(&"---\na: 1\n".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn a_manifest_is_a_list_whatever_it_holds() {
+        let several = Document::parse_manifest(&"---\nkind: Pod\n".repeat(100)).unwrap();
+        assert_eq!((several.value().as_array().map(Vec::len), several.location("/99/kind")), (Some(100), Some((200, 7))));
+        assert_eq!(Document::parse_manifest("kind: Pod\n").unwrap().value(), &serde_json::json!([{"kind": "Pod"}]));
+        assert_eq!(Document::parse_manifest("# nothing\n").unwrap().value(), &serde_json::json!([]));
+        assert!(Document::parse_manifest("a: 1\na: 2\n").is_err());
     }
 
     /// What aliases expand to is bounded for the stream, not for each document of it.

@@ -46,13 +46,18 @@ pub(crate) fn secret(name: HeaderName, value: &str) -> Result<Secret, KeyResolve
 }
 
 impl Http {
-    /// The body of the answer. The secret stays at the origin of `url`.
+    /// The body of the answer, of the size of a key. The secret stays at the origin of `url`.
     pub(crate) async fn get(&self, url: &Url, secret: Option<Secret>) -> Result<Vec<u8>, KeyResolverError> {
+        self.get_within(MAX_KEY_BYTES as u64, url, secret).await
+    }
+
+    /// The same, of any other size.
+    pub(crate) async fn get_within(&self, max_bytes: u64, url: &Url, secret: Option<Secret>) -> Result<Vec<u8>, KeyResolverError> {
         let mut hop = Hop { url: url.clone(), secret, reach: Reach::Named };
         let mut beginning = None;
         for _ in 0..self.redirects {
             let (answer, neighbourhood) = self.send(&hop).await?;
-            let Some(target) = redirect_target(&answer, &hop.url)? else { return read(answer, &hop.url).await };
+            let Some(target) = redirect_target(&answer, &hop.url)? else { return read(answer, &hop.url, max_bytes).await };
             if target.origin() != hop.url.origin() {
                 hop.secret = None;
             }
@@ -63,7 +68,7 @@ impl Http {
         }
         let (answer, _) = self.send(&hop).await?;
         match redirect_target(&answer, &hop.url)? {
-            None => read(answer, &hop.url).await,
+            None => read(answer, &hop.url, max_bytes).await,
             Some(_) => Err(KeyResolverError::unavailable(format!("{}: more than {} redirects", place(url), self.redirects))),
         }
     }
@@ -116,11 +121,12 @@ impl Http {
 }
 
 /// What the status means, and the body of a good one. The body of a bad one is not repeated.
-async fn read(answer: Response, url: &Url) -> Result<Vec<u8>, KeyResolverError> {
+async fn read(answer: Response, url: &Url, max_bytes: u64) -> Result<Vec<u8>, KeyResolverError> {
     let place = place(url);
     match answer.status() {
-        StatusCode::OK => transfer::body(answer, MAX_KEY_BYTES as u64).await.map_err(|unread| match unread {
-            Unread::TooLarge => too_large(&place),
+        StatusCode::OK => transfer::body(answer, max_bytes).await.map_err(|unread| match unread {
+            Unread::TooLarge if max_bytes == MAX_KEY_BYTES as u64 => too_large(&place),
+            Unread::TooLarge => KeyResolverError::unavailable(format!("{place}: the answer is larger than {max_bytes} bytes")),
             Unread::Broken(why) => KeyResolverError::unavailable(format!("{place}: {why}")),
         }),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {

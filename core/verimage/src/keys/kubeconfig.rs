@@ -71,11 +71,12 @@ struct UserEntry {
     r#as: Option<String>,
 }
 
-/// The cluster of the current context. Of several files, the first that says something counts ("Merging kubeconfig files").
-pub(crate) fn cluster(files: &[&Path]) -> Result<Cluster, KeyResolverError> {
+/// The cluster of a context, by default of the current one. Of several files, the first that says something counts ("Merging kubeconfig files").
+pub(crate) fn cluster(files: &[&Path], context: Option<&str>) -> Result<Cluster, KeyResolverError> {
     let files = files.iter().map(|file| File::read(file)).collect::<Result<Vec<_>, _>>()?;
     let said = |file: &File<'_>| file.content.current_context.clone().filter(|name| !name.is_empty());
-    let current = files.iter().find_map(said).ok_or_else(|| KeyResolverError::invalid("the kubeconfig names no current context"))?;
+    let context = context.map(str::to_owned).or_else(|| files.iter().find_map(said));
+    let current = context.ok_or_else(|| KeyResolverError::invalid("the kubeconfig names no current context"))?;
     let (_, context) = find(&files, "context", &current, |file| file.content.contexts.as_deref(), |entry| &entry.name)?;
     let name = &context.context.cluster;
     let (home, cluster) = find(&files, "cluster", name, |file| file.content.clusters.as_deref(), |entry| &entry.name)?;

@@ -18,9 +18,11 @@ use verimage_transport::Proxy;
 
 use crate::keys::http::{Http, secret};
 use crate::keys::kubeconfig;
-use crate::keys::{KeyReference, KeyResolver, KeyResolverError};
+use crate::keys::{KeyReference, KeyResolver, KeyResolverError, MAX_KEY_BYTES};
 
 const ENTRY: &str = "cosign.pub";
+/// The largest page of a list, in bytes.
+const MAX_PAGE_BYTES: u64 = 64 << 20;
 
 /// The API server of a cluster. As a resolver of keys it knows `k8s://NAMESPACE/SECRET`: the entry `cosign.pub` of a Secret.
 ///
@@ -28,6 +30,7 @@ const ENTRY: &str = "cosign.pub";
 #[derive(Clone, Default)]
 pub struct KubernetesApi {
     kubeconfig: Vec<PathBuf>,
+    context: Option<String>,
     in_cluster: Option<InCluster>,
     proxy: Proxy,
 }
@@ -73,6 +76,13 @@ impl KubernetesApi {
         self
     }
 
+    /// Takes this context of the kubeconfig, in the place of the current one. There has to be a kubeconfig then.
+    #[must_use]
+    pub fn context(mut self, name: impl Into<String>) -> Self {
+        self.context = Some(name.into());
+        self
+    }
+
     /// Without a kubeconfig, takes the cluster of this pod: host and port of its API server, and the folder with `token`
     /// and `ca.crt`.
     #[must_use]
@@ -93,23 +103,38 @@ impl KubernetesApi {
     /// # Errors
     /// [`KeyResolverError`] if there is no such object, or none can be had.
     pub async fn get(&self, path: &[&str]) -> Result<Vec<u8>, KeyResolverError> {
+        self.ask(path, &[], MAX_KEY_BYTES as u64).await
+    }
+
+    /// One page of a list, such as `["api", "v1", "pods"]` with `limit` and `continue`: at most 64 MiB.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn list(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, KeyResolverError> {
+        self.ask(path, query, MAX_PAGE_BYTES).await
+    }
+
+    async fn ask(&self, path: &[&str], query: &[(&str, &str)], max_bytes: u64) -> Result<Vec<u8>, KeyResolverError> {
         let cluster = self.cluster()?;
         let mut url = cluster.server;
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         let token = cluster.token.map(|token| secret(AUTHORIZATION, &format!("Bearer {}", token.trim()))).transpose()?;
         // An API server does not redirect, and a client certificate is for it alone.
         let http = Http { proxy: self.proxy.clone(), authorities: cluster.authorities, identity: cluster.identity, redirects: 0 };
-        http.get(&url, token).await
+        http.get_within(max_bytes, &url, token).await
     }
 
     fn cluster(&self) -> Result<Cluster, KeyResolverError> {
         let files: Vec<&Path> = self.kubeconfig.iter().map(PathBuf::as_path).filter(|file| file.exists()).collect();
         match &self.in_cluster {
-            _ if !files.is_empty() => kubeconfig::cluster(&files),
-            Some(pod) => pod.cluster(),
-            None => Err(KeyResolverError::unavailable("no Kubernetes cluster is known")
+            _ if !files.is_empty() => kubeconfig::cluster(&files, self.context.as_deref()),
+            Some(pod) if self.context.is_none() => pod.cluster(),
+            _ => Err(KeyResolverError::unavailable("no Kubernetes cluster is known")
                 .with_hint("name a kubeconfig in `KUBECONFIG`, or export the key to a file")),
         }
     }
