@@ -114,13 +114,24 @@ class Manifests:
                 file.write(f"components:\n{lines}")
         return self.run(self.tools["KUBECTL"], "kustomize", self.example)
 
-    def chart(self, release, *words):
-        """The chart under the name of a release."""
+    def settings(self):
+        """What the chart must be told."""
         files = [f"policy={self.example / 'policy.yaml'}", f"files.release\\.pub={self.example / 'release.pub'}"]
         files.append(f"tls.authority={self.certificates / 'ca.crt'}")
-        settings = [word for file in files for word in ("--set-file", file)]
-        command = [self.tools["HELM"], "template", release, self.folder / "chart", "--namespace", "verimage-system"]
-        return self.run(*command, "--kube-version", "1.35.4", *settings, *words)
+        return [word for file in files for word in ("--set-file", file)]
+
+    def chart(self, release, *words):
+        """The objects of the chart, under the name of a release."""
+        return self.helm("template", release, self.folder / "chart", "--kube-version", "1.35.4", *self.settings(), *words)
+
+    def install(self, verb, *words):
+        """Installs the chart, or upgrades it."""
+        return self.helm(verb, "verimage", self.folder / "chart", *self.settings(), *words)
+
+    def helm(self, *words):
+        """What helm prints; it knows the cluster by the file that kubectl has."""
+        place = ("--namespace", "verimage-system", "--kubeconfig", self.folder.parent / "kubeconfig")
+        return self.run(self.tools["HELM"], *words, *place)
 
 
 class Cluster:
@@ -189,6 +200,7 @@ def run_scenes(tools, verimage, directory):
         server = stack.enter_context(ApiServer(tools["KUBE_APISERVER"], etcd, Office(directory)))
         cluster = Cluster(Kubectl(tools["KUBECTL"], directory, server.configuration()))
         admission_scenes.before(cluster)
+        admission_scenes.release(cluster, manifests)
         admission_scenes.manifests(cluster, manifests)
         layouts = stack.enter_context(LayoutRegistry(FIXTURES / "layouts"))
         silent = stack.enter_context(SilentRegistry())

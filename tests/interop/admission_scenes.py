@@ -78,6 +78,18 @@ def before(cluster):
     cluster.must("create", "-f", "-", content=workload("Deployment", UNSIGNED, "old"))
 
 
+def release(cluster, files):
+    """The chart is installed, upgraded and taken away."""
+    replicas = ("get", "deployment", "verimage", f"--namespace={SYSTEM}", "-o", "jsonpath={.spec.replicas}")
+    files.install("install", "--create-namespace")
+    cluster.equal("helm install: the API server takes it", cluster.must(*replicas), "3")
+    files.install("upgrade", "--set=replicas=5")
+    cluster.equal("helm upgrade: the API server takes it", cluster.must(*replicas), "5")
+    files.helm("uninstall", "verimage")
+    left = [name for name in WEBHOOKS if cluster.kubectl.get(name)]
+    cluster.equal("helm uninstall: no webhook is left", left, [])
+
+
 def manifests(cluster, files):
     """The API server reads everything that cli/deploy gives it."""
     cluster.admitted("kustomize: the API server takes it", "apply", "--server-side", "-f", "-", content=files.kustomized())
