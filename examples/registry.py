@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """A registry for the examples: serves a tree of OCI layouts, read-only, on the loopback interface.
 
-    python3 examples/registry.py FOLDER ADDRESS_FILE
+    python3 examples/registry.py FOLDER ADDRESS_FILE [MILLISECONDS]
 
-The layout in FOLDER/a/b is the repository `a/b`. The address is written to ADDRESS_FILE once somebody may ask.
+The layout in FOLDER/a/b is the repository `a/b`. The address is written to ADDRESS_FILE once somebody may ask. Each answer takes at
+least so many milliseconds, as if the registry were elsewhere.
 """
 
 import json
 import re
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,9 +21,14 @@ RESOURCE = re.compile(r"/v2/(?P<repository>[a-z0-9./_-]+)/(?P<kind>manifests|blo
 class Registry(BaseHTTPRequestHandler):
     """Manifests and blobs; there is no list of referrers."""
 
+    # Connections are kept, and an answer is sent in one piece: otherwise each waits for the other side.
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
     root = None
+    delay = 0
 
     def do_GET(self):
+        time.sleep(self.delay)
         found = self.find()
         if found is None:
             self.send_error(404)
@@ -58,6 +65,12 @@ class Registry(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    """Lets many wait at the same time."""
+
+    request_queue_size = 128
+
+
 def named(layout, tag):
     """The digest of what a tag names."""
     entries = json.loads((layout / "index.json").read_text())["manifests"]
@@ -66,7 +79,8 @@ def named(layout, tag):
 
 def main():
     Registry.root = Path(sys.argv[1]).resolve()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    Registry.delay = int(sys.argv[3]) / 1000 if len(sys.argv) > 3 else 0
+    server = Server(("127.0.0.1", 0), Registry)
     Path(sys.argv[2]).write_text(f"127.0.0.1:{server.server_address[1]}\n")
     server.serve_forever()
 
