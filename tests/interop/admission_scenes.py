@@ -8,6 +8,8 @@ SIGNED, UNSIGNED = "registry.example/p256:v1", "registry.example/unsigned:v1"
 # The image of both: only the signature differs.
 DIGEST = "sha256:efc9b55d045c8258a2c7ed223fe69b62bd063763e111f8ef682d10ee59e72136"
 PINNED = f"{SIGNED}@{DIGEST}"
+# Another one that is signed.
+ANOTHER = "registry.example/p256-v3:v1"
 SYSTEM = "verimage-system"
 LABELS = {"app": "demo"}
 FINALIZER, INJECT = "demo.example/keep", "demo.example/inject"
@@ -76,6 +78,9 @@ def before(cluster):
     for name in ("old", "removed"):
         cluster.must("create", "-f", "-", content=pod(name, UNSIGNED, {"finalizers": [FINALIZER]}))
     cluster.must("create", "-f", "-", content=workload("Deployment", UNSIGNED, "old"))
+    volume = [{"name": "data", "image": {"reference": SIGNED}}]
+    cluster.must("create", "-f", "-", content=pod("tagged", volumes=volume))
+    cluster.must("debug", "tagged", "--container=earlier", "--profile=general", f"--image={SIGNED}")
 
 
 def release(cluster, files):
@@ -226,6 +231,14 @@ def changes(cluster):
     cluster.refused("signed pod, another image: denied", "set", "image", "pod/signed", f"main={UNSIGNED}")
     cluster.refused("Deployment, another image: denied", "set", "image", "deployment/deployment-signed", f"main={UNSIGNED}")
     cluster.admitted("unsigned Deployment of before: may be scaled down", "scale", "deployment", "old", "--replicas=0")
+    cluster.admitted("signed pod of before, other labels: admitted", "label", "pod", "tagged", "stage=test")
+    cluster.equal("signed pod of before, other labels: no container starts anew", image_of(cluster, "tagged"), SIGNED)
+    debug = ("debug", "tagged", "--container=later", "--profile=general")
+    cluster.admitted("signed pod of before: kubectl debug", *debug, f"--image={SIGNED}")
+    added = [container["image"] for container in cluster.kubectl.get("pod/tagged")["spec"]["ephemeralContainers"]]
+    cluster.equal("signed pod of before: kubectl debug pins what is new", added, [SIGNED, PINNED])
+    cluster.admitted("signed pod of before, another image: admitted", "set", "image", "pod/tagged", f"main={ANOTHER}")
+    cluster.equal("signed pod of before, another image: has the digest", image_of(cluster, "tagged"), f"{ANOTHER}@{DIGEST}")
     cluster.refused("unsigned pod of before, other labels: denied", "label", "pod", "old", "stage=test")
     cluster.admitted("unsigned pod of before: may be deleted", "delete", "pod", "removed", "--wait=false")
     marked = cluster.kubectl.get("pod/removed")

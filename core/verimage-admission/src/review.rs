@@ -153,6 +153,12 @@ impl Review {
         let mark = self.old_object.as_ref().and_then(|object| object.pointer("/metadata/deletionTimestamp"));
         self.operation == Operation::Update && mark.is_some_and(|mark| !mark.is_null())
     }
+
+    /// Whether a change leaves the text at this place as it is.
+    pub(crate) fn leaves(&self, pointer: &str, text: &str) -> bool {
+        let before = self.old_object.as_ref().and_then(|object| object.pointer(pointer)).and_then(Value::as_str);
+        self.operation == Operation::Update && before == Some(text)
+    }
 }
 
 #[cfg(test)]

@@ -185,6 +185,34 @@ fn admitted_images_are_pinned_where_they_name_no_digest() {
     assert_eq!(validated["auditAnnotations"]["decision"], "allow");
 }
 
+/// Regression: a pod of before with an image volume or a debug container could not be changed any more, and others started anew.
+#[test]
+fn a_change_pins_only_what_it_changes() {
+    let allow = verdict("allow", "enforce", Some(DIGEST));
+    let pod = |first: &str, second: &str| json!({"spec": {"containers": [{"image": first}, {"image": second}]}});
+    let patch = |operation: &str, old: Value| {
+        let mut asked = request("", "Pod", pod("r.example/a:1", "r.example/b:2"));
+        asked["operation"] = operation.into();
+        asked["oldObject"] = old;
+        let mutated = response(&asked, &[allow.clone(), allow.clone()], Purpose::Mutate);
+        assert_eq!(mutated["allowed"], true);
+        let patch = mutated.get("patch").map(|patch| STANDARD.decode(patch.as_str().unwrap()).unwrap());
+        let operations: Vec<Value> = patch.map(|patch| serde_json::from_slice(&patch).unwrap()).unwrap_or_default();
+        operations
+            .into_iter()
+            .filter(|operation| operation["op"] == "replace")
+            .map(|operation| operation["value"].clone())
+            .collect::<Vec<_>>()
+    };
+    let (first, second) = (json!(format!("r.example/a:1@{DIGEST}")), json!(format!("r.example/b:2@{DIGEST}")));
+    assert_eq!(patch("UPDATE", pod("r.example/a:1", "r.example/b:1")), std::slice::from_ref(&second));
+    assert_eq!(patch("UPDATE", pod("r.example/a:1", "r.example/b:2")), [json!(null); 0]);
+    assert_eq!(patch("UPDATE", pod(first.as_str().unwrap(), second.as_str().unwrap())), [first.clone(), second.clone()]);
+    assert_eq!(patch("UPDATE", Value::Null), [first.clone(), second.clone()]);
+    // Who makes an object has no old one to show.
+    assert_eq!(patch("CREATE", pod("r.example/a:1", "r.example/b:2")), [first, second]);
+}
+
 #[test]
 fn one_refused_image_refuses_the_object() {
     let (allow, deny) = (verdict("allow", "enforce", Some(DIGEST)), verdict("deny", "enforce", Some(DIGEST)));
