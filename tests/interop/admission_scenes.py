@@ -78,6 +78,7 @@ def before(cluster):
     for name in ("old", "removed"):
         cluster.must("create", "-f", "-", content=pod(name, UNSIGNED, {"finalizers": [FINALIZER]}))
     cluster.must("create", "-f", "-", content=workload("Deployment", UNSIGNED, "old"))
+    cluster.must("create", "-f", "-", content=workload("ReplicaSet", UNSIGNED, "old"))
     volume = [{"name": "data", "image": {"reference": SIGNED}}]
     cluster.must("create", "-f", "-", content=pod("tagged", volumes=volume))
     cluster.must("debug", "tagged", "--container=earlier", "--profile=general", f"--image={SIGNED}")
@@ -231,6 +232,10 @@ def changes(cluster):
     cluster.refused("signed pod, another image: denied", "set", "image", "pod/signed", f"main={UNSIGNED}")
     cluster.refused("Deployment, another image: denied", "set", "image", "deployment/deployment-signed", f"main={UNSIGNED}")
     cluster.admitted("unsigned Deployment of before: may be scaled down", "scale", "deployment", "old", "--replicas=0")
+    # As the controller of a Deployment does it, while it goes over to another ReplicaSet.
+    scaled = [json.dumps({"spec": {"replicas": replicas}}) for replicas in (0, 2)]
+    cluster.admitted("unsigned ReplicaSet of before: its controller scales it down", "patch", "replicaset", "old", f"--patch={scaled[0]}")
+    cluster.refused("unsigned ReplicaSet of before: it is not scaled up", "patch", "replicaset", "old", f"--patch={scaled[1]}")
     cluster.admitted("signed pod of before, other labels: admitted", "label", "pod", "tagged", "stage=test")
     cluster.equal("signed pod of before, other labels: no container starts anew", image_of(cluster, "tagged"), SIGNED)
     debug = ("debug", "tagged", "--container=later", "--profile=general")

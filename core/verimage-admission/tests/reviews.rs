@@ -129,6 +129,39 @@ fn nothing_in_an_object_speaks_for_it() {
     assert!(matches!(update(forged, more), Images::These(_)));
 }
 
+/// Regression: a Deployment could not go over to signed images, for its controller was not let scale the ReplicaSet of before down.
+#[test]
+fn fewer_pods_of_the_same_images_are_not_judged() {
+    let object =
+        |image: &str, replicas: Value| json!({"spec": {"replicas": replicas, "template": {"spec": {"containers": [{"image": image}]}}}});
+    let change = |operation: &str, group: &str, kind: &str, old: Value, new: Value| {
+        let mut asked = request(group, kind, new);
+        asked["operation"] = operation.into();
+        asked["oldObject"] = old;
+        Images::of(&review(&asked), &[]).unwrap()
+    };
+    let (three, two) = (object("r.example/a:1", json!(3)), object("r.example/a:1", json!(2)));
+    for (group, kind) in [("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("", "ReplicationController")] {
+        let skipped = change("UPDATE", group, kind, three.clone(), two.clone());
+        assert_eq!(skipped, Images::Skipped(Skipped::ScaleDown), "{kind}");
+    }
+    for (operation, kind, old, new) in [
+        ("UPDATE", "ReplicaSet", two.clone(), three.clone()),
+        ("UPDATE", "ReplicaSet", three.clone(), three.clone()),
+        ("UPDATE", "ReplicaSet", three.clone(), object("evil.example/x", json!(0))),
+        ("UPDATE", "ReplicaSet", object("r.example/a:1", Value::Null), two.clone()),
+        ("UPDATE", "ReplicaSet", object("r.example/a:1", json!("3")), two.clone()),
+        ("UPDATE", "ReplicaSet", Value::Null, two.clone()),
+        ("UPDATE", "DaemonSet", three.clone(), two.clone()),
+        ("CREATE", "ReplicaSet", three.clone(), two.clone()),
+    ] {
+        let said = format!("{operation} {kind} {old} {new}");
+        assert!(matches!(change(operation, "apps", kind, old, new), Images::These(_)), "{said}");
+    }
+    let pod = |replicas: u64| json!({"spec": {"replicas": replicas, "containers": [{"image": "r.example/a:1"}]}});
+    assert!(matches!(change("UPDATE", "", "Pod", pod(3), pod(2)), Images::These(_)));
+}
+
 #[test]
 fn images_that_cannot_be_told_are_refused() {
     let container = |image: Value| request("", "Pod", json!({"spec": {"containers": [{"image": image}]}}));
