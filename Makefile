@@ -65,8 +65,10 @@ interop:
 
 interop-all:
 	$(CARGO) build --quiet -p verimage-cli
-	@tests/tools/install.sh --require all
+	@tests/tools/install.sh --require --budget 3600 all kubernetes
 	@tests/tools/interop.sh --require
+	@. tests/tools/env.sh && $(CARGO) test --quiet -p verimage-tests --test deployment -- --nocapture
+	@examples/audit-on-ray/test.sh --require
 
 bench:
 	$(CARGO) bench -p verimage-benches

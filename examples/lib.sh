@@ -12,7 +12,7 @@ unset VERIMAGE_POLICY COSIGN_REPOSITORY
 
 # serve HOST...: the folder `registry` of the example stands for these hosts. With $token_file, for whoever has its token.
 serve() {
-    python3 ../registry.py registry "$work/address" ${token_file:+"$token_file"} &
+    python3 ../registry.py registry "$work/address" ${token_file:+--token-file "$token_file"} &
     server=$!
     for _ in $(seq 200); do
         [ -s "$work/address" ] && break

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """A registry for the examples: serves a tree of OCI layouts, read-only, on the loopback interface.
 
-    python3 examples/registry.py FOLDER ADDRESS_FILE [TOKEN_FILE]
+    python3 examples/registry.py FOLDER ADDRESS_FILE [--token-file FILE] [--delay MILLISECONDS]
 
-The layout in FOLDER/a/b is the repository `a/b`. The address is written to ADDRESS_FILE once somebody may ask. With TOKEN_FILE, only
-whoever shows the token that is in it now is answered.
+The layout in FOLDER/a/b is the repository `a/b`. The address is written to ADDRESS_FILE once somebody may ask. With a token file, only
+whoever shows the token that is in it now is answered. With a delay each answer takes at least so long, as if the registry were
+elsewhere.
 """
 
+import argparse
 import json
 import re
-import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,10 +22,15 @@ RESOURCE = re.compile(r"/v2/(?P<repository>[a-z0-9./_-]+)/(?P<kind>manifests|blo
 class Registry(BaseHTTPRequestHandler):
     """Manifests and blobs; there is no list of referrers."""
 
+    # Connections are kept, and an answer is sent in one piece: otherwise each waits for the other side.
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
     root = None
     token_file = None
+    delay = 0
 
     def do_GET(self):
+        time.sleep(self.delay)
         if self.token_file and self.headers.get("Authorization") != f"Bearer {self.token_file.read_text().strip()}":
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Bearer realm="http://127.0.0.1/token"')
@@ -66,6 +73,12 @@ class Registry(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    """Lets many wait at the same time."""
+
+    request_queue_size = 128
+
+
 def named(layout, tag):
     """The digest of what a tag names."""
     entries = json.loads((layout / "index.json").read_text())["manifests"]
@@ -73,10 +86,15 @@ def named(layout, tag):
 
 
 def main():
-    Registry.root = Path(sys.argv[1]).resolve()
-    Registry.token_file = Path(sys.argv[3]) if sys.argv[3:] else None
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-    Path(sys.argv[2]).write_text(f"127.0.0.1:{server.server_address[1]}\n")
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("address_file", type=Path)
+    arguments.add_argument("--token-file", type=Path)
+    arguments.add_argument("--delay", type=int, default=0)
+    asked = arguments.parse_args()
+    Registry.root, Registry.token_file, Registry.delay = asked.folder.resolve(), asked.token_file, asked.delay / 1000
+    server = Server(("127.0.0.1", 0), Registry)
+    asked.address_file.write_text(f"127.0.0.1:{server.server_address[1]}\n")
     server.serve_forever()
 
 

@@ -14,8 +14,13 @@ NOTARY="$(command -v notary || true)"
 NOTARY_SERVER="$(verimage_tool notary-0.7.0/notary-server)"
 NOTARY_SIGNER="$(verimage_tool notary-0.7.0/notary-signer)"
 DOCKER_REGISTRY="$(command -v docker-registry || true)"
+ETCD="$(command -v etcd || true)"
+KUBE_APISERVER="$(verimage_tool kubernetes-v1.35.4/kube-apiserver)"
+KUBECTL="$(verimage_tool kubernetes-v1.35.4/kubectl)"
+HELM="$(verimage_tool kubernetes-v1.35.4/helm)"
 SKOPEO="$(command -v skopeo || true)"
 GPG="$(command -v gpg || true)"
 export COSIGN2 COSIGN3 REFERRERS_REGISTRY NOTATION NOTARY NOTARY_SERVER NOTARY_SIGNER DOCKER_REGISTRY SKOPEO GPG
+export ETCD KUBE_APISERVER KUBECTL HELM
 unset -f verimage_tool
 unset verimage_tools

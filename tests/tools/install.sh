@@ -5,7 +5,8 @@
 #   tests/tools/install.sh [--require] [--budget SECONDS] [GROUP...]
 #
 # Groups: registry (docker-registry, redis-server, skopeo, referrers-registry), gpg (gnupg, and what it signs for: docker-registry, skopeo),
-# pkcs11 (softhsm2), cosign (both lines), notation, notary (client, server and signer), all (the default).
+# pkcs11 (softhsm2), cosign (both lines), notation, notary (client, server and signer), all (the default): these, and kubernetes
+# (etcd, kube-apiserver, kubectl, helm), which takes long and must be named.
 # What cannot be installed is skipped aloud and the exit status is 0; with --require it is 1.
 # No new installation begins when the budget (default 1200 seconds) is used up, and a running one is ended.
 
@@ -25,9 +26,9 @@ while [ $# -gt 0 ]; do
         budget="${2:?--budget needs a number of seconds}"
         shift
         ;;
-    registry | gpg | pkcs11 | cosign | notation | notary | all) groups+=("$1") ;;
+    registry | gpg | pkcs11 | cosign | notation | notary | kubernetes | all) groups+=("$1") ;;
     *)
-        echo "unknown argument: $1 (groups: registry, gpg, pkcs11, cosign, notation, notary, all)" >&2
+        echo "unknown argument: $1 (groups: registry, gpg, pkcs11, cosign, notation, notary, kubernetes, all)" >&2
         exit 2
         ;;
     esac
@@ -35,7 +36,8 @@ while [ $# -gt 0 ]; do
 done
 if [ ${#groups[@]} -eq 0 ]; then groups=(all); fi
 
-wanted() { [[ " ${groups[*]} " == *" $1 "* || " ${groups[*]} " == *" all "* ]]; }
+wanted() { named "$1" || named all; }
+named() { [[ " ${groups[*]} " == *" $1 "* ]]; }
 
 skip() {
     echo "SKIPPED: $1: $2" >&2
@@ -134,6 +136,21 @@ notary_servers() {
     done
 }
 
+# The commands of Kubernetes say which version they are by what the linker is told.
+kubernetes() {
+    local version folder flags package command
+    version="$(sed -n 's|^\tk8s.io/kubernetes ||p' "$here/kubernetes/go.mod")"
+    folder="$tools/kubernetes-$version"
+    flags="-s -w -X k8s.io/component-base/version.gitVersion=$version"
+    for package in k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl helm.sh/helm/v3/cmd/helm; do
+        command="${package##*/}"
+        if [ -x "$folder/$command" ]; then continue; fi
+        have_go "$command" || return
+        attempt "$command for Kubernetes $version" env CGO_ENABLED=0 GOFLAGS=-p=2 GOMAXPROCS=2 nice \
+            go build -C "$here/kubernetes" -trimpath -buildvcs=false -ldflags "$flags" -o "$folder/$command" "$package" || return
+    done
+}
+
 if wanted registry || wanted gpg; then
     debian docker-registry docker-registry
     debian redis-server redis-server
@@ -158,6 +175,10 @@ fi
 if wanted notary; then
     debian notary notary
     notary_servers
+fi
+if named kubernetes; then
+    debian etcd etcd-server
+    kubernetes
 fi
 
 if [ ${#skipped[@]} -gt 0 ]; then

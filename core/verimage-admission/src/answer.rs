@@ -25,7 +25,7 @@ pub struct Judged<'a> {
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A decision, and the digests that were judged in the place of tags.
+    /// A decision, and the digests that were judged in the place of tags that are new.
     Mutate,
     /// A decision alone.
     Validate,
@@ -47,7 +47,7 @@ pub fn answer(review: &Review, judged: &[Judged<'_>], purpose: Purpose) -> Vec<u
     if !judged.is_empty() {
         add("auditAnnotations", annotations(judged, refused.is_empty()));
     }
-    let patch = if refused.is_empty() && purpose == Purpose::Mutate { pins(judged) } else { Vec::new() };
+    let patch = if refused.is_empty() && purpose == Purpose::Mutate { pins(review, judged) } else { Vec::new() };
     if !patch.is_empty() {
         add("patchType", "JSONPatch".into());
         add("patch", STANDARD.encode(Value::from(patch).to_string()).into());
@@ -100,10 +100,11 @@ fn annotations(judged: &[Judged<'_>], allowed: bool) -> Value {
     annotations.into()
 }
 
-/// Operations that put the judged digest behind what names none; each fails if the object is another one by then.
-fn pins(judged: &[Judged<'_>]) -> Vec<Value> {
+/// Operations that put the judged digest behind what names none; each fails if the object is another one by then. What a change
+/// leaves as it is stays so: another text would start a container anew, and API servers refuse it for all but two places of a pod.
+fn pins(review: &Review, judged: &[Judged<'_>]) -> Vec<Value> {
     let mut operations = Vec::new();
-    for Judged { image, verdict } in judged {
+    for Judged { image, verdict } in judged.iter().filter(|one| !review.leaves(&one.image.pointer, &one.image.text)) {
         let allowed = verdict.decision == Decision::Allow && image.reference.digest().is_none();
         let digest = verdict.digest.as_deref().filter(|_| allowed).and_then(|digest| Digest::parse(digest).ok());
         let Some(digest) = digest else { continue };

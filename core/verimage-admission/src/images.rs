@@ -21,6 +21,10 @@ const POD_SPECS: [(&str, &str, &str); 10] = [
     ("batch", "Job", "/spec/template/spec"),
     ("extensions", "Deployment", "/spec/template/spec"),
 ];
+/// Groups and kinds that say how many pods there are to be. Controllers write this into the object itself, so that a rollout from
+/// images that are refused to others could not end otherwise.
+const KINDS_WITH_REPLICAS: [(&str, &str); 4] =
+    [("", "ReplicationController"), ("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet")];
 /// Where images are in a pod spec.
 const IN_POD_SPEC: [&str; 4] =
     ["/initContainers/*/image", "/containers/*/image", "/ephemeralContainers/*/image", "/volumes/*/image/reference"];
@@ -49,6 +53,8 @@ pub enum Skipped {
     Subresource,
     /// The object is being removed, and its images stay the same.
     Removal,
+    /// Fewer pods are to be made from the object, and its images stay the same.
+    ScaleDown,
 }
 
 /// The images of an object.
@@ -103,13 +109,18 @@ impl Images {
         // The API server takes nothing else from this subresource.
         let part = if review.sub_resource.as_deref() == Some("ephemeralcontainers") { "/spec/ephemeralContainers/" } else { "" };
         let images = places.images(object, part)?.collect::<Result<_, _>>()?;
-        if review.is_being_removed() {
-            let before = review.old_object.as_ref().map(|old| places.texts(old)).transpose()?.unwrap_or_default();
-            if before == places.texts(object)? {
-                return Ok(Self::Skipped(Skipped::Removal));
-            }
+        let reason = if review.is_being_removed() {
+            Some(Skipped::Removal)
+        } else if review.is_scaled_down() && KINDS_WITH_REPLICAS.contains(&(review.kind.group.as_str(), review.kind.kind.as_str())) {
+            Some(Skipped::ScaleDown)
+        } else {
+            None
+        };
+        let before = review.old_object.as_ref().filter(|_| reason.is_some()).map(|old| places.texts(old)).transpose()?;
+        match reason {
+            Some(reason) if before == Some(places.texts(object)?) => Ok(Self::Skipped(reason)),
+            _ => Ok(Self::These(images)),
         }
-        Ok(Self::These(images))
     }
 
     /// The images of an object as it stands in a file or in a cluster, and what stands in the place of one.

@@ -162,6 +162,19 @@ impl Review {
         let mark = self.old_object.as_ref().and_then(|object| object.pointer("/metadata/deletionTimestamp"));
         self.operation == Operation::Update && mark.is_some_and(|mark| !mark.is_null())
     }
+
+    /// Whether fewer pods than before are wanted.
+    pub(crate) fn is_scaled_down(&self) -> bool {
+        let replicas = |object: &Option<Value>| object.as_ref()?.pointer("/spec/replicas")?.as_u64();
+        let fewer = replicas(&self.object).zip(replicas(&self.old_object)).is_some_and(|(now, before)| now < before);
+        self.operation == Operation::Update && fewer
+    }
+
+    /// Whether a change leaves the text at this place as it is.
+    pub(crate) fn leaves(&self, pointer: &str, text: &str) -> bool {
+        let before = self.old_object.as_ref().and_then(|object| object.pointer(pointer)).and_then(Value::as_str);
+        self.operation == Operation::Update && before == Some(text)
+    }
 }
 
 #[cfg(test)]

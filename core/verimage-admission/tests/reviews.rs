@@ -129,6 +129,39 @@ fn nothing_in_an_object_speaks_for_it() {
     assert!(matches!(update(forged, more), Images::These(_)));
 }
 
+/// Regression: a Deployment could not go over to signed images, for its controller was not let scale the ReplicaSet of before down.
+#[test]
+fn fewer_pods_of_the_same_images_are_not_judged() {
+    let object =
+        |image: &str, replicas: Value| json!({"spec": {"replicas": replicas, "template": {"spec": {"containers": [{"image": image}]}}}});
+    let change = |operation: &str, group: &str, kind: &str, old: Value, new: Value| {
+        let mut asked = request(group, kind, new);
+        asked["operation"] = operation.into();
+        asked["oldObject"] = old;
+        Images::of(&review(&asked), &[]).unwrap()
+    };
+    let (three, two) = (object("r.example/a:1", json!(3)), object("r.example/a:1", json!(2)));
+    for (group, kind) in [("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("", "ReplicationController")] {
+        let skipped = change("UPDATE", group, kind, three.clone(), two.clone());
+        assert_eq!(skipped, Images::Skipped(Skipped::ScaleDown), "{kind}");
+    }
+    for (operation, kind, old, new) in [
+        ("UPDATE", "ReplicaSet", two.clone(), three.clone()),
+        ("UPDATE", "ReplicaSet", three.clone(), three.clone()),
+        ("UPDATE", "ReplicaSet", three.clone(), object("evil.example/x", json!(0))),
+        ("UPDATE", "ReplicaSet", object("r.example/a:1", Value::Null), two.clone()),
+        ("UPDATE", "ReplicaSet", object("r.example/a:1", json!("3")), two.clone()),
+        ("UPDATE", "ReplicaSet", Value::Null, two.clone()),
+        ("UPDATE", "DaemonSet", three.clone(), two.clone()),
+        ("CREATE", "ReplicaSet", three.clone(), two.clone()),
+    ] {
+        let said = format!("{operation} {kind} {old} {new}");
+        assert!(matches!(change(operation, "apps", kind, old, new), Images::These(_)), "{said}");
+    }
+    let pod = |replicas: u64| json!({"spec": {"replicas": replicas, "containers": [{"image": "r.example/a:1"}]}});
+    assert!(matches!(change("UPDATE", "", "Pod", pod(3), pod(2)), Images::These(_)));
+}
+
 #[test]
 fn images_that_cannot_be_told_are_refused() {
     let container = |image: Value| request("", "Pod", json!({"spec": {"containers": [{"image": image}]}}));
@@ -183,6 +216,34 @@ fn admitted_images_are_pinned_where_they_name_no_digest() {
     let validated = response(&two_containers(), &[allow.clone(), allow], Purpose::Validate);
     assert!(validated.get("patch").is_none() && validated.get("patchType").is_none());
     assert_eq!(validated["auditAnnotations"]["decision"], "allow");
+}
+
+/// Regression: a pod of before with an image volume or a debug container could not be changed any more, and others started anew.
+#[test]
+fn a_change_pins_only_what_it_changes() {
+    let allow = verdict("allow", "enforce", Some(DIGEST));
+    let pod = |first: &str, second: &str| json!({"spec": {"containers": [{"image": first}, {"image": second}]}});
+    let patch = |operation: &str, old: Value| {
+        let mut asked = request("", "Pod", pod("r.example/a:1", "r.example/b:2"));
+        asked["operation"] = operation.into();
+        asked["oldObject"] = old;
+        let mutated = response(&asked, &[allow.clone(), allow.clone()], Purpose::Mutate);
+        assert_eq!(mutated["allowed"], true);
+        let patch = mutated.get("patch").map(|patch| STANDARD.decode(patch.as_str().unwrap()).unwrap());
+        let operations: Vec<Value> = patch.map(|patch| serde_json::from_slice(&patch).unwrap()).unwrap_or_default();
+        operations
+            .into_iter()
+            .filter(|operation| operation["op"] == "replace")
+            .map(|operation| operation["value"].clone())
+            .collect::<Vec<_>>()
+    };
+    let (first, second) = (json!(format!("r.example/a:1@{DIGEST}")), json!(format!("r.example/b:2@{DIGEST}")));
+    assert_eq!(patch("UPDATE", pod("r.example/a:1", "r.example/b:1")), std::slice::from_ref(&second));
+    assert_eq!(patch("UPDATE", pod("r.example/a:1", "r.example/b:2")), [json!(null); 0]);
+    assert_eq!(patch("UPDATE", pod(first.as_str().unwrap(), second.as_str().unwrap())), [first.clone(), second.clone()]);
+    assert_eq!(patch("UPDATE", Value::Null), [first.clone(), second.clone()]);
+    // Who makes an object has no old one to show.
+    assert_eq!(patch("CREATE", pod("r.example/a:1", "r.example/b:2")), [first, second]);
 }
 
 #[test]
