@@ -47,6 +47,7 @@ const ALLOWED: [(&str, &[&str]); 21] = [
         "verimage-tests",
         &[
             "verimage",
+            "verimage-admission",
             "verimage-core",
             "verimage-crypto",
             "verimage-import",

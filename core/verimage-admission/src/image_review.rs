@@ -44,10 +44,10 @@ impl ImageReview {
 
     /// The answer: `reasons` why not, none if the images may run.
     pub fn answer(reasons: &[String]) -> Vec<u8> {
-        let mut status = json!({"allowed": reasons.is_empty()});
-        if !reasons.is_empty() {
-            status["reason"] = reasons.join("\n").into();
-        }
+        let status = match reasons {
+            [] => json!({"allowed": true}),
+            _ => json!({"allowed": false, "reason": reasons.join("\n")}),
+        };
         json!({"apiVersion": API_VERSION, "kind": "ImageReview", "status": status}).to_string().into_bytes()
     }
 

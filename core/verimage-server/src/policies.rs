@@ -1,7 +1,7 @@
 //! Which policy judges, and how its file is taken up again.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use verimage::{Policy, PolicyError, PolicyLoader};
@@ -46,10 +46,10 @@ impl Policies {
         Ok(policies)
     }
 
-    async fn add(&mut self, path: &PathBuf, namespaces: &[String]) -> Result<(), PolicyError> {
+    async fn add(&mut self, path: &Path, namespaces: &[String]) -> Result<(), PolicyError> {
         let policy = RwLock::new(self.loader.load_async(path).await?);
         self.by_namespace.extend(namespaces.iter().map(|namespace| (namespace.clone(), self.files.len())));
-        self.files.push(PolicyFile { path: path.clone(), policy, refused: Mutex::default() });
+        self.files.push(PolicyFile { path: path.to_owned(), policy, refused: Mutex::default() });
         Ok(())
     }
 

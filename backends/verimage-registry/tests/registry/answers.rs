@@ -61,7 +61,7 @@ async fn a_tag_that_stays_costs_a_head() {
     let server = Server::start(move |seen| {
         let body = held.lock().unwrap().clone();
         let says = Says::ok(if seen.method == "HEAD" { String::new() } else { body.clone() });
-        says.with("docker-content-digest", &Digest::sha256(body.as_bytes()).to_string())
+        says.with("docker-content-digest", Digest::sha256(body.as_bytes()).to_string())
     })
     .await;
     let store = store(RegistryConfig::default());
