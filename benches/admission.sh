@@ -36,7 +36,7 @@ trust: { demo: { publicKey: { file: $PWD/tests/fixtures/cosign/keys/p256.pub } }
 rules: [{ name: all, images: ["**/**"], require: { cosign: { key: demo, transparency: none, format: simpleSigning } } }]
 POLICY
 listen="127.0.0.1:$(port)"
-printf 'apiVersion: verimage/v1\nkind: ServerConfig\nlisten: "%s"\npolicy: policy.yaml\ntls: { certificate: tls.crt, key: tls.key }\ndrainSeconds: 0\n' \
+printf 'apiVersion: verimage/v1\nkind: ServerConfig\nlisten: "%s"\npolicy: policy.yaml\ntls: { certificate: tls.crt, key: tls.key }\ndrainSeconds: 0\nloopbackRegistries: true\n' \
     "$listen" >"$work/server.yaml"
 
 # serve: a server that knows nothing yet.

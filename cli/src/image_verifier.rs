@@ -26,6 +26,7 @@ pub(crate) fn translated(arguments: &[OsString]) -> Option<Vec<OsString>> {
         (Some(name), Some(digest)) => Some(format!("{name}@{digest}")),
         _ => None,
     };
+    let image = image.map(|image| format!("docker://{image}"));
     Some(["verimage", "verify", "--"].into_iter().map(OsString::from).chain(image.map(OsString::from)).collect())
 }
 
@@ -41,7 +42,7 @@ mod tests {
     #[test]
     fn the_digest_that_is_pulled_is_judged() {
         let asked = |rest: &str| translated_text(&format!("/opt/containerd/image-verifier/bin/verimage-image-verifier {rest}"));
-        let judged = |image: &str| Some(format!("verimage verify -- {image}"));
+        let judged = |image: &str| Some(format!("verimage verify -- docker://{image}"));
         assert_eq!(asked("-name a.example/a:v1 -digest sha256:1 -stdin-media-type x"), judged("a.example/a:v1@sha256:1"));
         assert_eq!(asked("--name a.example/a@sha256:1 --digest sha256:1"), judged("a.example/a@sha256:1"));
         for unclear in ["", "-name a", "-digest sha256:1", "-name a@sha256:2 -digest sha256:1", "-name"] {

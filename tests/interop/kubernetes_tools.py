@@ -148,7 +148,7 @@ class AdmissionServer(Server):
         # What differs from a container: where the certificate is, and the port.
         server = self.directory / "server.yaml"
         server.write_text(
-            server.read_text().replace("/run/verimage/tls", str(self.certificates)) + f"listen: {self.address}\ndrainSeconds: 0\n"
+            server.read_text().replace("/run/verimage/tls", str(self.certificates)) + f"listen: {self.address}\ndrainSeconds: 0\nloopbackRegistries: true\n"
         )
         (self.directory / "registries.conf").write_text(self.registries)
         (self.directory / "credentials.json").write_text("{}")

@@ -9,4 +9,4 @@ mod store;
 mod tagged;
 
 pub use store::RegistryStore;
-pub use verimage_transport::{ConfigError, Credential, Proxy, RegistryConfig, TokenFile};
+pub use verimage_transport::{ConfigError, Credential, Proxy, RegistryConfig, TokenFile, is_loopback_host};

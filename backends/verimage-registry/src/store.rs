@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Deserialize;
@@ -28,7 +29,7 @@ pub struct RegistryStore {
     /// Hosts without the signature extension.
     pub(crate) without_signatures: Lacking,
     /// What tags of images named when they were last asked for.
-    tagged: Tagged,
+    tagged: Arc<Tagged>,
     registries: Registries,
     flights: Flights<(ImageRef, Want), Result<Vec<Blob>, StoreError>>,
     patience: Patience,
@@ -58,7 +59,7 @@ impl RegistryStore {
             client: Client::new(&config)?,
             without_referrers: Lacking::default(),
             without_signatures: Lacking::default(),
-            tagged: Tagged::default(),
+            tagged: Arc::default(),
             registries: Registries::new(&config)?,
             flights: Flights::default(),
             patience: config.patience(),
@@ -73,7 +74,8 @@ impl RegistryStore {
             client: self.client.of_reader(credentials),
             without_referrers: Lacking::default(),
             without_signatures: Lacking::default(),
-            tagged: Tagged::default(),
+            // Whoever is told by the registry what a tag names may see what that is.
+            tagged: Arc::clone(&self.tagged),
             registries: self.registries.clone(),
             flights: Flights::default(),
             patience: self.patience,

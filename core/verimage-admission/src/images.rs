@@ -29,7 +29,7 @@ const KINDS_WITH_REPLICAS: [(&str, &str); 4] =
 const IN_POD_SPEC: [&str; 4] =
     ["/initContainers/*/image", "/containers/*/image", "/ephemeralContainers/*/image", "/volumes/*/image/reference"];
 /// Subresources that carry no image, whatever they belong to.
-const WITHOUT_IMAGES: [&str; 2] = ["scale", "status"];
+const WITHOUT_IMAGES: [&str; 4] = ["binding", "eviction", "scale", "status"];
 
 /// An image of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,6 @@ impl Images {
         let places = Places::of(&review.kind, extractors)?;
         // The API server takes nothing else from this subresource.
         let part = if review.sub_resource.as_deref() == Some("ephemeralcontainers") { "/spec/ephemeralContainers/" } else { "" };
-        let images = places.images(object, part)?.collect::<Result<_, _>>()?;
         let reason = if review.is_being_removed() {
             Some(Skipped::Removal)
         } else if review.is_scaled_down() && KINDS_WITH_REPLICAS.contains(&(review.kind.group.as_str(), review.kind.kind.as_str())) {
@@ -119,8 +118,19 @@ impl Images {
         let before = review.old_object.as_ref().filter(|_| reason.is_some()).map(|old| places.texts(old)).transpose()?;
         match reason {
             Some(reason) if before == Some(places.texts(object)?) => Ok(Self::Skipped(reason)),
-            _ => Ok(Self::These(images)),
+            _ => Ok(Self::These(places.images(object, part)?.collect::<Result<_, _>>()?)),
         }
+    }
+
+    /// Whether a change of a pod leaves each of its images as it is: nothing else runs afterwards than before. Labels,
+    /// owners and finalizers of pods that run are changed all the time, whatever became of their signatures.
+    pub fn are_unchanged(review: &Review) -> bool {
+        let is_pod = review.kind.group.is_empty() && review.kind.kind == "Pod" && review.sub_resource.is_none();
+        let (Operation::Update, true, Some(old), Some(new)) = (review.operation, is_pod, &review.old_object, &review.object) else {
+            return false;
+        };
+        let Ok(places) = Places::of(&review.kind, &[]) else { return false };
+        matches!((places.texts(old), places.texts(new)), (Ok(old), Ok(new)) if old == new)
     }
 
     /// The images of an object as it stands in a file or in a cluster, and what stands in the place of one.

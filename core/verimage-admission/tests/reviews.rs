@@ -162,6 +162,45 @@ fn fewer_pods_of_the_same_images_are_not_judged() {
     assert!(matches!(change("UPDATE", "", "Pod", pod(3), pod(2)), Images::These(_)));
 }
 
+/// An object whose images cannot be read, stored before anybody looked, can still be removed.
+#[test]
+fn what_is_removed_need_not_be_read() {
+    let mut removed =
+        json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "spec": {"containers": [{"image": "Not An Image"}]}});
+    let mut asked = request("", "Pod", removed.clone());
+    asked["operation"] = "UPDATE".into();
+    asked["oldObject"] = removed.clone();
+    assert_eq!(Images::of(&review(&asked), &[]).unwrap(), Images::Skipped(Skipped::Removal));
+    removed["spec"]["containers"][0]["image"] = "Another One".into();
+    asked["object"] = removed;
+    assert!(Images::of(&review(&asked), &[]).is_err());
+    for (kind, part) in [("Binding", "binding"), ("Eviction", "eviction")] {
+        let mut asked = request("", kind, json!({}));
+        asked["subResource"] = part.into();
+        assert_eq!(Images::of(&review(&asked), &[]).unwrap(), Images::Skipped(Skipped::Subresource));
+    }
+}
+
+#[test]
+fn only_a_change_of_a_pod_that_changes_no_image_leaves_them() {
+    let unchanged = |change: &dyn Fn(&mut Value)| {
+        let mut asked = request("", "Pod", pod());
+        asked["operation"] = "UPDATE".into();
+        asked["oldObject"] = pod();
+        asked["object"]["metadata"] = json!({"labels": {"a": "b"}});
+        change(&mut asked);
+        Images::are_unchanged(&review(&asked))
+    };
+    assert!(unchanged(&|_| {}));
+    assert!(!unchanged(&|asked| asked["object"]["spec"]["containers"][0]["image"] = "other".into()));
+    assert!(!unchanged(&|asked| asked["oldObject"]["spec"]["containers"][0]["image"] = 7.into()));
+    assert!(!unchanged(&|asked| asked["operation"] = "CREATE".into()));
+    assert!(!unchanged(&|asked| asked["subResource"] = "ephemeralcontainers".into()));
+    assert!(!unchanged(&|asked| asked["oldObject"] = Value::Null));
+    assert!(!unchanged(&|asked| asked["kind"] = json!({"group": "apps", "version": "v1", "kind": "Deployment"})));
+    assert!(!unchanged(&|asked| asked["object"]["spec"]["volumes"][1] = json!({"name": "w", "image": {"reference": "evil.example/x"}})));
+}
+
 #[test]
 fn images_that_cannot_be_told_are_refused() {
     let container = |image: Value| request("", "Pod", json!({"spec": {"containers": [{"image": image}]}}));

@@ -57,6 +57,9 @@ pub struct ServerConfig {
     /// Where other kinds of objects have their images.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extractors: Vec<Extractor>,
+    /// Whether images of loopback registries are judged: of this machine, not of the node that would pull them.
+    #[serde(default)]
+    pub loopback_registries: bool,
     /// How long verdicts are kept.
     #[serde(default)]
     pub cache: Cache,

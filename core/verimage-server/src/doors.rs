@@ -78,6 +78,8 @@ impl Door {
 #[derive(Debug, Deserialize)]
 struct Asked {
     timeout: Option<String>,
+    /// Whose policy counts, where the question does not say it.
+    namespace: Option<String>,
 }
 
 impl Asked {
@@ -93,7 +95,9 @@ async fn handle(app: &App, asked: &Asked, headers: &HeaderMap, body: &[u8], door
     let deadline = app.config.deadline(asked.timeout());
     let answered = match is_json(headers) {
         false => Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "a question is `application/json`".to_owned())),
-        true => app.answer(door, body, deadline).await.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string())),
+        true => {
+            app.answer(door, body, asked.namespace.as_deref(), deadline).await.map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+        }
     };
     let (decision, response) = match answered {
         Ok(Answer { decision, body }) => (decision, ([(header::CONTENT_TYPE, "application/json")], body).into_response()),
@@ -110,12 +114,12 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 impl App {
-    async fn answer(&self, door: Door, body: &[u8], deadline: Duration) -> Result<Answer, ReviewError> {
+    async fn answer(&self, door: Door, body: &[u8], namespace: Option<&str>, deadline: Duration) -> Result<Answer, ReviewError> {
         Ok(match door {
             Door::Images(purpose) => self.review(&Review::parse(body)?, purpose, deadline).await,
             Door::ConfigSync => self.config_sync(&Review::parse(body)?, deadline).await,
             Door::ImageReview => self.image_review(&ImageReview::parse(body)?, deadline).await,
-            Door::ExternalData => self.external_data(&ProviderRequest::parse(body)?, deadline).await,
+            Door::ExternalData => self.external_data(&ProviderRequest::parse(body)?, namespace, deadline).await,
         })
     }
 
@@ -124,7 +128,7 @@ impl App {
     }
 
     async fn review(&self, review: &Review, purpose: Purpose, deadline: Duration) -> Answer {
-        if self.is_excluded(review.namespace.as_deref()) {
+        if self.is_excluded(review.namespace.as_deref()) || Images::are_unchanged(review) {
             return skip(review);
         }
         match Images::of(review, &self.config.extractors) {
@@ -179,9 +183,9 @@ impl App {
     }
 
     /// Each image is judged for itself: one that cannot be read says nothing about the others.
-    async fn external_data(&self, asked: &ProviderRequest, deadline: Duration) -> Answer {
+    async fn external_data(&self, asked: &ProviderRequest, namespace: Option<&str>, deadline: Duration) -> Answer {
         let references: Vec<&ImageRef> = asked.images.iter().filter_map(|image| image.reference.as_ref().ok()).collect();
-        let verdicts = match self.judge(&references, None, &PullSecrets::default(), deadline).await {
+        let verdicts = match self.judge(&references, namespace, &PullSecrets::default(), deadline).await {
             Ok(verdicts) => verdicts,
             Err(reason) => return deny(ProviderRequest::failure(&reason)),
         };

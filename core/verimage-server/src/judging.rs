@@ -1,29 +1,27 @@
 //! Verdicts over the images of a review. Who stops waiting does not stop the judging: others may wait for it, or ask again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use tokio::sync::Semaphore;
 use verimage::{ImageSource, Policy, Request, Verimage};
 use verimage_core::{Decision, ImageRef, Verdict};
 
 use crate::metrics::{Judgement, Metrics};
-
-/// How many images are judged at the same time.
-const MAX_AT_ONCE: usize = 64;
 
 /// A verdict, or why there is none.
 pub(crate) type Judged = Result<Arc<Verdict>, Arc<str>>;
 
 #[derive(Debug)]
 pub(crate) struct Judging {
-    places: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+    /// How long an image is judged, and waits for its turn, whoever asked.
+    longest: Duration,
 }
 
 impl Judging {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { places: Arc::new(Semaphore::new(MAX_AT_ONCE)), metrics }
+    pub(crate) fn new(metrics: Arc<Metrics>, longest: Duration) -> Self {
+        Self { metrics, longest }
     }
 
     /// The verdict over each image, in their order; each image is judged once.
@@ -47,12 +45,10 @@ impl Judging {
             self.count(&verdict, "hit");
             return Ok(verdict);
         }
-        let (engine, policy, places) = (engine.clone(), policy.clone(), Arc::clone(&self.places));
-        let task = tokio::spawn(async move {
-            let _place = places.acquire().await;
-            engine.judge(&request, &policy).await
-        });
+        let (engine, policy, longest) = (engine.clone(), policy.clone(), self.longest);
+        let task = tokio::spawn(async move { tokio::time::timeout(longest, engine.judge(&request, &policy)).await });
         let judged = task.await.map_err(|_| Arc::from("the verification ended without a verdict"))?;
+        let judged = judged.map_err(|_| Arc::from("deadline-exceeded: it was not this image's turn in time"))?;
         let verdict = judged.map_err(|error| Arc::from(error.to_string()))?;
         self.count(&verdict, "miss");
         Ok(verdict)

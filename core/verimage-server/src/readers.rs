@@ -17,7 +17,9 @@ use verimage_core::Digest;
 /// Objects of the cluster that are remembered.
 const MAX_OBJECTS: u64 = 4096;
 /// Engines that are kept, one for each set of credentials.
-const MAX_ENGINES: u64 = 256;
+const MAX_ENGINES: u64 = 64;
+/// Secrets of one service account that are looked at.
+const MAX_SECRETS: usize = 64;
 /// How long an engine is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(600);
 /// The types of Secrets that hold credentials, and the entry in which they do.
@@ -107,7 +109,7 @@ impl Readers {
         let key = (namespace.to_owned(), name.to_owned());
         let read = async {
             let account: ServiceAccount = self.object(namespace, "serviceaccounts", name).await?;
-            let names = account.image_pull_secrets.into_iter().map(|secret| secret.name).filter(|name| !name.is_empty());
+            let names = account.image_pull_secrets.into_iter().map(|secret| secret.name).filter(|name| !name.is_empty()).take(MAX_SECRETS);
             (account.kind == "ServiceAccount").then(|| Arc::new(names.collect()))
         };
         self.accounts.optionally_get_with(key, read).await.unwrap_or_default()

@@ -99,7 +99,7 @@ impl Server {
         for token in config.registry_tokens.iter().filter(|token| token.required) {
             token.file().read().map_err(|error| StartError::Token { host: token.host.clone(), error })?;
         }
-        let engine = engine.verdicts(config.cache.verdicts()?).build()?;
+        let engine = engine.timeout(config.deadline(None)).verdicts(config.cache.verdicts()?).build()?;
         let policies = Policies::load(&config).await?;
         let Tls { certificate, key } = config.tls.clone();
         let tls = RustlsConfig::from_pem_file(&certificate, &key).await;

@@ -74,6 +74,12 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether a host of image references, with its port, is this machine by its spelling alone.
+#[must_use]
+pub fn is_loopback_host(host: &str) -> bool {
+    Url::parse(&format!("http://{host}")).is_ok_and(|url| is_loopback(&url))
+}
+
 pub(crate) fn neighbourhood(address: IpAddr) -> Neighbourhood {
     match address {
         IpAddr::V4(address) => neighbourhood_v4(address),

@@ -17,7 +17,7 @@ mod read;
 mod realm;
 mod registries;
 
-pub use address::{Guard, Neighbourhood, Reach};
+pub use address::{Guard, Neighbourhood, Reach, is_loopback_host};
 pub use client::{Call, Client, Reply};
 pub use config::{ConfigError, Patience, Proxy, RegistryConfig};
 pub use credentials::{Credential, TokenFile};

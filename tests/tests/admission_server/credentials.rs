@@ -38,6 +38,10 @@ async fn serve(State(fake): State<Arc<Fake>>, request: Request) -> Response {
         return object.map_or(StatusCode::NOT_FOUND.into_response(), |object| object.to_string().into_response());
     }
     let (takes, challenge) = fake.takes.lock().unwrap().clone();
+    if request.headers().get(header::AUTHORIZATION).is_some_and(|value| value == &basic("stranger:known")) {
+        // Signed in, and nothing of this is his: registries hide with 404.
+        return StatusCode::NOT_FOUND.into_response();
+    }
     if request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) != Some(&takes) {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], "").into_response();
     }
@@ -95,7 +99,7 @@ impl World {
 
     async fn start(&self, more: &str) -> Result<Server, StartError> {
         let text = format!(
-            "apiVersion: verimage/v1\nkind: ServerConfig\nlisten: 127.0.0.1:0\npolicy: policy.yaml\ntls: {{ certificate: tls.crt, key: tls.key }}\ndrainSeconds: 0\ncache: {{ deniedSeconds: 0 }}\n{more}\n"
+            "apiVersion: verimage/v1\nkind: ServerConfig\nlisten: 127.0.0.1:0\npolicy: policy.yaml\ntls: {{ certificate: tls.crt, key: tls.key }}\ndrainSeconds: 0\nloopbackRegistries: true\n{more}\n"
         );
         self.write("server.yaml", &text);
         let config = ServerConfig::load(&self.folder.path().join("server.yaml")).unwrap();
@@ -103,10 +107,14 @@ impl World {
         Server::start(config, engine, drop).await
     }
 
-    /// Whether a pod is admitted, and the message if it is not.
-    async fn pod(&self, server: &Server, namespace: &str, mut spec: Value) -> Result<(), String> {
+    /// Whether a pod of the image is admitted, and the message if it is not.
+    async fn pod(&self, server: &Server, namespace: &str, spec: Value) -> Result<(), String> {
+        self.review(server, namespace, spec, &format!("{}/app:v1", self.host)).await
+    }
+
+    async fn review(&self, server: &Server, namespace: &str, mut spec: Value, image: &str) -> Result<(), String> {
         let client = client(&fs::read_to_string(self.folder.path().join("tls.crt")).unwrap());
-        spec["containers"] = json!([{"name": "a", "image": format!("{}/app:v1", self.host)}]);
+        spec["containers"] = json!([{"name": "a", "image": image}]);
         let request = json!({"uid": "u", "operation": "CREATE", "namespace": namespace,
             "kind": {"group": "", "version": "v1", "kind": "Pod"}, "object": {"spec": spec}});
         let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
@@ -136,7 +144,7 @@ async fn the_secrets_of_the_workload_open_its_registry() {
     world.object("team/secrets/wrong", pull_secret(&world.host, "reader:guess"));
     world.object("robots/serviceaccounts/robot", json!({"kind": "ServiceAccount", "imagePullSecrets": [{"name": "of-robot"}]}));
     world.object("robots/secrets/of-robot", pull_secret(&world.host, "reader:secret"));
-    let server = world.start("pullSecrets: { kubeconfig: kubeconfig }").await.unwrap();
+    let server = world.start("cache: { deniedSeconds: 0 }\npullSecrets: { kubeconfig: kubeconfig }").await.unwrap();
     let named = |name: &str| json!({"imagePullSecrets": [{"name": name}]});
     for (namespace, spec) in [
         ("team", json!({})),
@@ -157,6 +165,25 @@ async fn the_secrets_of_the_workload_open_its_registry() {
     server.stop().await.unwrap();
 }
 
+/// What somebody does not find, because he may see little, is not missing for those who may see more.
+#[tokio::test]
+async fn what_a_stranger_does_not_find_is_found_by_others() {
+    let world = World::new().await;
+    world.takes(&basic("reader:secret"), "Basic realm=\"r\"");
+    world.object("stranger/secrets/pull", pull_secret(&world.host, "stranger:known"));
+    world.object("team/secrets/pull", pull_secret(&world.host, "reader:secret"));
+    let digest = "sha256:efc9b55d045c8258a2c7ed223fe69b62bd063763e111f8ef682d10ee59e72136";
+    let server = world.start("pullSecrets: { kubeconfig: kubeconfig }\ncache: { deniedSeconds: 3600 }").await.unwrap();
+    let image = format!("{}/app@{digest}", world.host);
+    let secrets = || json!({"imagePullSecrets": [{"name": "pull"}]});
+    for _ in 0..2 {
+        let refused = world.review(&server, "stranger", secrets(), &image).await.unwrap_err();
+        assert!(refused.contains("signature-not-found"), "{refused}");
+    }
+    assert_eq!(world.review(&server, "team", secrets(), &image).await, Ok(()));
+    server.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn without_being_told_nobody_reads_secrets() {
     let world = World::new().await;
@@ -173,7 +200,7 @@ async fn without_being_told_nobody_reads_secrets() {
 async fn a_token_is_required_to_start_and_read_again_when_it_changes() {
     let world = World::new().await;
     world.takes("Bearer first", "Bearer realm=\"http://127.0.0.1:9/token\"");
-    let tokens = format!("registryTokens: [{{ host: \"{}\", file: token, required: true }}]", world.host);
+    let tokens = format!("cache: {{ deniedSeconds: 0 }}\nregistryTokens: [{{ host: \"{}\", file: token, required: true }}]", world.host);
     for text in [None, Some(" \n")] {
         text.iter().for_each(|text| world.write("token", text));
         let refused = world.start(&tokens).await.unwrap_err();
@@ -200,7 +227,10 @@ async fn a_token_may_be_a_password() {
     let world = World::new().await;
     world.takes(&basic("oauth2accesstoken:t"), "Basic realm=\"r\"");
     world.write("token", "t");
-    let tokens = format!("registryTokens: [{{ host: \"{}\", file: token, username: oauth2accesstoken }}]", world.host);
+    let tokens = format!(
+        "cache: {{ deniedSeconds: 0 }}\nregistryTokens: [{{ host: \"{}\", file: token, username: oauth2accesstoken }}]",
+        world.host
+    );
     let server = world.start(&tokens).await.unwrap();
     assert_eq!(world.pod(&server, "team", json!({})).await, Ok(()));
     server.stop().await.unwrap();

@@ -26,7 +26,7 @@ async fn pods_are_judged_and_pinned() {
     for (images, code) in [
         (["registry.example/p256:v1", "registry.example/unsigned:v1"], "signature-not-found"),
         (["registry.example/p256:v1", "registry.example/attack-tampered-signature:v1"], "signature-invalid"),
-        (["registry.example/p256:v1", "elsewhere.example/p256:v1"], "policy-no-match"),
+        (["registry.example/p256:v1", "unknown.example/p256:v1"], "policy-no-match"),
         (["registry.example/p256:v1", "registry.example/missing:v1"], "image-not-found"),
     ] {
         for path in ["/mutate", "/validate"] {
@@ -54,6 +54,32 @@ async fn other_objects_namespaces_and_audit() {
     let audited = world.ask("/mutate", &pod(&["audited.example/unsigned:v1"])).await;
     assert_eq!((&audited["allowed"], audited.get("patch")), (&json!(true), None));
     assert!(audited["warnings"][0].as_str().unwrap().contains("signature-not-found"), "{audited}");
+    world.server.stop().await.unwrap();
+}
+
+/// Pods that run are changed all the time; what does not change their images is none of our business, and what does is.
+#[tokio::test]
+async fn changes_that_leave_the_images_of_a_pod_are_let_through() {
+    let world = World::new().await;
+    let mut update = pod(&["registry.example/unsigned:v1"]);
+    update["operation"] = "UPDATE".into();
+    update["oldObject"] = update["object"].clone();
+    update["object"]["metadata"] = json!({"labels": {"a": "b"}});
+    assert_eq!(world.ask("/validate", &update).await["allowed"], true);
+    update["oldObject"] = pod(&["registry.example/p256:v1"])["object"].clone();
+    assert_eq!(world.ask("/validate", &update).await["allowed"], false);
+    world.server.stop().await.unwrap();
+}
+
+/// A loopback host is the node's, which this server is not; and nobody shall have it speak to its own neighbours.
+#[tokio::test]
+async fn loopback_registries_are_not_asked() {
+    let world = World::new().await;
+    for host in ["127.0.0.1:9090", "localhost:5000", "[::1]:5000", "127.1.2.3"] {
+        let refused = world.ask("/validate", &pod(&["registry.example/p256:v1", &format!("{host}/p256:v1")])).await;
+        assert!(refused["allowed"] == false && message(&refused).contains("loopbackRegistries"), "{host}: {refused}");
+    }
+    assert_eq!(world.layouts.fetched.load(Ordering::Relaxed), 0);
     world.server.stop().await.unwrap();
 }
 
@@ -110,6 +136,22 @@ async fn external_data_is_answered() {
     assert_eq!(items[2], json!({"key": "registry.example/p256:v1", "value": format!("registry.example/p256:v1@{}", digest("p256"))}));
     assert!(items[0]["error"].as_str().unwrap().contains("signature-not-found") && items[0].get("value").is_none(), "{answered}");
     assert!(items[1]["error"].is_string() && answered["idempotent"] == true, "{answered}");
+    world.server.stop().await.unwrap();
+}
+
+/// Who asks for one namespace says so in the address.
+#[tokio::test]
+async fn external_data_may_be_of_a_namespace() {
+    let folder = TempDir::new().unwrap();
+    write_policy(folder.path(), "other");
+    fs::rename(folder.path().join("policy.yaml"), folder.path().join("tenant.yaml")).unwrap();
+    let world = World::with(folder, "namespacePolicies: [{ namespaces: [tenant], policy: tenant.yaml }]\n").await;
+    let body = json!({"apiVersion": "externaldata.gatekeeper.sh/v1beta1", "kind": "ProviderRequest", "request": {"keys": ["registry.example/p256:v1"]}});
+    for (path, allowed) in [("/externaldata", true), ("/externaldata?namespace=tenant", false), ("/externaldata?namespace=other", true)] {
+        let (_, text) = world.send(path, body.to_string().into_bytes(), "application/json").await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer["response"]["items"][0].get("value").is_some(), allowed, "{path}: {text}");
+    }
     world.server.stop().await.unwrap();
 }
 

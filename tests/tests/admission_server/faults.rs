@@ -70,6 +70,25 @@ async fn no_mood_of_the_registry_admits_an_image_or_loses_an_answer() {
     assert!(admitted > 0 && is_admitted(&world).await);
 }
 
+/// A registry that never answers, asked about by many, keeps nobody else waiting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_silent_registry_stops_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::with(folder, "deadlineSeconds: 29\n").await);
+    let mut waiting = JoinSet::new();
+    for tag in 0..100 {
+        let world = Arc::clone(&world);
+        let image = format!("registry.example/silent:v{tag}");
+        waiting.spawn(async move { world.ask("/validate", &pod(&[&image])).await });
+    }
+    // As many as may be asked at the same time are.
+    while world.layouts.silent.load(Ordering::Relaxed) < 16 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.ask("/validate", &pod(&["elsewhere.example/p256:v1"])).await["allowed"], true);
+    assert_eq!(world.layouts.silent.load(Ordering::Relaxed), 16);
+}
+
 /// What is asked for by digest is not what a lying registry gives.
 #[tokio::test]
 async fn a_lying_registry_is_found_out() {

@@ -1,10 +1,13 @@
 //! Verdicts that are kept while they hold.
 //!
 //! A verdict is kept for a digest, never for a tag, under one policy with one set of keys. For how long it holds is not guessed:
-//! the same answers are judged again at the end of the period, and where that gives another verdict, the period is halved. Every
-//! condition on time holds from one time to another, so what holds at both ends holds between them.
+//! the same answers are judged again at the end of the period, and where that gives another verdict, the period is halved. Most
+//! conditions on time hold from one time to another, so what holds at both ends holds between them. Where one piece of evidence may
+//! stand in for another, as revocation lists do for responders, that is not so: then it is judged at every halving as well, so
+//! that nothing that comes later and stays as long as it took to come is missed.
 
 mod shared;
+mod turns;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use moka::Expiry;
 use moka::sync::Cache;
-use verimage_core::{Answer, Decision, Digest, ImageRef, Policy, Replay, StoreErrorKind, Verdict};
+use verimage_core::{Answer, Decision, Digest, ImageRef, Policy, Replay, ReportOutcome, StoreErrorKind, Verdict, What};
 use verimage_transport::Flights;
 
 use crate::engine::{Request, Verification, Verimage, now};
@@ -23,9 +26,12 @@ use crate::source::ImageSource;
 pub use self::shared::{SharedPlace, ShortSecret};
 
 use self::shared::Shared;
+use self::turns::Turns;
 
 /// A verdict that holds for less is not kept.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// Which part of the memory each engine apart has of its own.
+const PART: u64 = 64;
 /// What an entry costs beside its texts.
 const OVERHEAD: usize = 1024;
 
@@ -55,14 +61,18 @@ impl Default for Keeping {
 #[derive(Clone, Debug)]
 pub struct Verdicts {
     keeping: Keeping,
-    /// By question and digest.
+    /// Those that allow, by question and digest.
     kept: Cache<String, Kept>,
+    /// Those that deny: what somebody with other credentials finds may be more.
+    denied: Cache<String, Kept>,
     /// What a tag names, by question.
     resolved: Cache<String, Digest>,
     /// Where other processes keep theirs.
     shared: Option<Shared>,
     /// Questions that are being asked.
     asked: Arc<Flights<String, Result<Arc<Verdict>, Error>>>,
+    /// Whose turn it is.
+    turns: Arc<Turns>,
 }
 
 /// A verdict, and from when until when it holds.
@@ -130,11 +140,10 @@ impl Question {
 impl Verdicts {
     /// Keeps verdicts like this.
     pub fn new(keeping: Keeping) -> Self {
-        let weigh = |key: &String, kept: &Kept| u32::try_from(key.len()).unwrap_or(u32::MAX).saturating_add(kept.size);
+        let (kept, denied) = (memory(keeping.bytes / 4 * 3), memory(keeping.bytes / 8));
         // What tags name is small beside the verdicts.
-        let bytes = keeping.bytes - keeping.bytes / 8;
-        let kept = Cache::builder().max_capacity(bytes).weigher(weigh).expire_after(Lifetime).build();
-        Self { keeping, kept, resolved: resolutions(keeping), shared: None, asked: Arc::default() }
+        let resolved = resolutions(keeping, keeping.bytes / 8);
+        Self { keeping, kept, denied, resolved, shared: None, asked: Arc::default(), turns: Arc::default() }
     }
 
     /// Shares verdicts with other processes at a place. Entries are authenticated with the `secret`, at least 32 bytes that all
@@ -146,15 +155,17 @@ impl Verdicts {
         Ok(Self { shared: Some(Shared::new(place, secret)?), ..self })
     }
 
-    /// The same memory of verdicts for an engine that reaches registries with other credentials: it asks itself what tags name.
+    /// The same memory of verdicts that allow, for an engine that reaches registries with other credentials: it asks itself what
+    /// tags name, and whether there is no signature.
     #[must_use]
     pub fn apart(&self) -> Self {
-        Self { resolved: resolutions(self.keeping), asked: Arc::default(), ..self.clone() }
+        let (denied, resolved) = (memory(self.keeping.bytes / PART), resolutions(self.keeping, self.keeping.bytes / PART));
+        Self { denied, resolved, asked: Arc::default(), ..self.clone() }
     }
 
     /// How many verdicts are kept, about.
     pub fn count(&self) -> u64 {
-        self.kept.entry_count()
+        self.kept.entry_count() + self.denied.entry_count()
     }
 
     /// What holds now, without a question to anybody.
@@ -166,14 +177,13 @@ impl Verdicts {
     }
 
     fn look(&self, key: &str) -> Option<Arc<Verdict>> {
-        self.kept.get(key).filter(Kept::holds).map(|kept| kept.verdict)
+        self.kept.get(key).or_else(|| self.denied.get(key)).filter(Kept::holds).map(|kept| kept.verdict)
     }
 
     /// What others keep is kept here as well, for as long as they do, and no longer than is done here.
     async fn look_outside(&self, key: &str) -> Option<Arc<Verdict>> {
         let mut kept = self.shared.as_ref()?.get(key).await?;
-        let longest = if kept.verdict.decision == Decision::Allow { self.keeping.allowed } else { self.keeping.denied };
-        kept.until = kept.until.min(kept.from.checked_add(longest).ok()?);
+        kept.until = kept.until.min(kept.from.checked_add(self.keeping.allowed).ok()?);
         let holds = kept.holds();
         holds.then(|| {
             self.kept.insert(key.to_owned(), kept.clone());
@@ -204,23 +214,28 @@ impl Verdicts {
             };
             Some((digest, verdict))
         };
+        let _turn = self.turns.of(question.image.host()).await;
         let (digest, verdict) = match engine.run_unless(request, policy, known).await? {
             Err((digest, verdict)) => (Some(digest), verdict),
             Ok(Verification { verdict, resolved, answers, .. }) => {
                 let verdict = Arc::new(verdict);
                 if let Some(digest) = &resolved {
-                    self.keep(&Case { engine, question, request, policy }, &verdict, digest, &Told::of(&answers)).await;
+                    self.keep(&Case { engine, question, request, policy }, &verdict, digest, &Told(&answers)).await;
                 }
                 (resolved, verdict)
             }
         };
-        if let Some(digest) = digest.filter(|_| question.image.digest().is_none()) {
+        if let Some(digest) = digest.filter(|_| question.image.digest().is_none() && !self.keeping.resolved.is_zero()) {
             self.resolved.insert(question.key.clone(), digest);
         }
         Ok(verdict)
     }
 
-    async fn keep(&self, case: &Case<'_>, verdict: &Arc<Verdict>, digest: &Digest, told: &Told) {
+    async fn keep(&self, case: &Case<'_>, verdict: &Arc<Verdict>, digest: &Digest, told: &Told<'_>) {
+        // What must be kept of a server, and could not be, is tried again by the next.
+        if verdict.warnings.iter().any(|warning| warning == "trust-state-not-kept") {
+            return;
+        }
         let image = &case.question.image;
         self.keep_one(case, image, digest, verdict, told).await;
         // Whoever is given the digest asks with it next, and the same answers say what to tell.
@@ -228,17 +243,17 @@ impl Verdicts {
             let pinned = image.clone().with_digest(digest.clone());
             let Ok(now) = now() else { return };
             let verdict = case.judge_again(&pinned, told, now).await;
-            if verdict.decision == Decision::Allow {
+            if let Some(verdict) = verdict.filter(|verdict| verdict.decision == Decision::Allow) {
                 self.keep_one(case, &pinned, digest, &Arc::new(verdict), told).await;
             }
         }
     }
 
-    async fn keep_one(&self, case: &Case<'_>, image: &ImageRef, digest: &Digest, verdict: &Arc<Verdict>, told: &Told) {
+    async fn keep_one(&self, case: &Case<'_>, image: &ImageRef, digest: &Digest, verdict: &Arc<Verdict>, told: &Told<'_>) {
         let Ok(from) = verdict.at.parse::<Timestamp>() else { return };
         let until = match verdict.decision {
             Decision::Allow => {
-                let longest = if told.all { self.keeping.allowed } else { self.keeping.denied };
+                let longest = if told.all_answered() { self.keeping.allowed } else { self.keeping.denied };
                 case.holds_until(image, verdict, told, from, longest).await
             }
             Decision::Deny => from.checked_add(self.keeping.denied).ok(),
@@ -247,29 +262,47 @@ impl Verdicts {
         let Some(until) = until else { return };
         let key = Question { image: image.clone(), key: case.question.key.clone() }.over(digest);
         let kept = Kept::new(Arc::clone(verdict), from, until);
-        if let Some(shared) = &self.shared {
+        if verdict.decision != Decision::Allow {
+            self.denied.insert(key, kept);
+            return;
+        }
+        // What one process has seen of a server before is no other's memory.
+        if let Some(shared) = self.shared.as_ref().filter(|_| !told.has(|what| matches!(what, What::TrustState { .. }))) {
             shared.put(&key, &kept);
         }
         self.kept.insert(key, kept);
     }
 }
 
-fn resolutions(keeping: Keeping) -> Cache<String, Digest> {
+fn memory(bytes: u64) -> Cache<String, Kept> {
+    let weigh = |key: &String, kept: &Kept| u32::try_from(key.len()).unwrap_or(u32::MAX).saturating_add(kept.size);
+    Cache::builder().max_capacity(bytes).weigher(weigh).expire_after(Lifetime).build()
+}
+
+fn resolutions(keeping: Keeping, bytes: u64) -> Cache<String, Digest> {
     let weigh = |key: &String, _: &Digest| u32::try_from(key.len().saturating_add(OVERHEAD)).unwrap_or(u32::MAX);
-    Cache::builder().max_capacity(keeping.bytes / 8).weigher(weigh).time_to_live(keeping.resolved).build()
+    Cache::builder().max_capacity(bytes).weigher(weigh).time_to_live(keeping.resolved).build()
 }
 
 /// What a verdict rests on.
-struct Told {
-    answers: Replay,
-    /// Whether everybody answered, if only that there is nothing.
-    all: bool,
-}
+struct Told<'a>(&'a [Answer]);
 
-impl Told {
-    fn of(answers: &[Answer]) -> Self {
+impl Told<'_> {
+    /// Whether everybody answered, if only that there is nothing.
+    fn all_answered(&self) -> bool {
         let answered = |answer: &Answer| answer.result.as_ref().err().is_none_or(|error| error.kind == StoreErrorKind::NotFound);
-        Self { answers: Replay::of(answers), all: answers.iter().all(answered) }
+        self.0.iter().all(answered)
+    }
+
+    fn has(&self, what: impl Fn(&What) -> bool) -> bool {
+        self.0.iter().any(|answer| what(&answer.want.what))
+    }
+
+    /// Whether one piece of evidence may stand in for another when that does not count at a time: responders and lists,
+    /// statements of OpenPGP keys, and the conditions of attestations.
+    fn is_intertwined(&self, verdict: &Verdict) -> bool {
+        let outside = |what: &What| matches!(what, What::Http { .. } | What::Lookaside { .. } | What::SignatureList(_));
+        self.has(outside) || verdict.leaves.iter().any(|leaf| leaf.requirement.contains("/attestations/"))
     }
 }
 
@@ -282,24 +315,55 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    async fn judge_again(&self, image: &ImageRef, told: &Told, at: Timestamp) -> Verdict {
-        self.engine.judge_again(image, self.request, self.policy, &told.answers, at).await
+    /// Nothing if that rests on questions that were not asked.
+    async fn judge_again(&self, image: &ImageRef, told: &Told<'_>, at: Timestamp) -> Option<Verdict> {
+        let answers = Replay::of(told.0);
+        let verdict = self.engine.judge_again(image, self.request, self.policy, &answers, at).await;
+        (!answers.lacked()).then_some(verdict)
     }
 
     /// Until when the same answers give the same verdict, at most for the `longest` time.
-    async fn holds_until(&self, image: &ImageRef, verdict: &Verdict, told: &Told, from: Timestamp, longest: Duration) -> Option<Timestamp> {
-        let mut period = longest;
-        while period >= SHORTEST {
-            let until = from.checked_add(period).ok()?;
-            let mut then = self.judge_again(image, told, until).await;
-            then.at.clone_from(&verdict.at);
-            if then == *verdict {
-                return Some(until);
-            }
-            period /= 2;
-        }
-        None
+    async fn holds_until(
+        &self,
+        image: &ImageRef,
+        verdict: &Verdict,
+        told: &Told<'_>,
+        from: Timestamp,
+        longest: Duration,
+    ) -> Option<Timestamp> {
+        let holds = |after: Duration| async move {
+            let Ok(then) = from.checked_add(after) else { return false };
+            self.judge_again(image, told, then).await.is_some_and(|then| is_same(&then, verdict))
+        };
+        from.checked_add(period(longest, told.is_intertwined(verdict), holds).await?).ok()
     }
+}
+
+/// The longest of `longest`, its half, the half of that and so on after which something still holds; if it may be interrupted,
+/// only such that it also holds after every shorter one.
+async fn period<F: Future<Output = bool>>(longest: Duration, interrupted: bool, holds: impl Fn(Duration) -> F) -> Option<Duration> {
+    let (mut found, mut after) = (None, longest);
+    while after >= SHORTEST {
+        found = match (holds(after).await, interrupted) {
+            (true, false) => return Some(after),
+            (true, true) => found.or(Some(after)),
+            (false, _) => None,
+        };
+        after /= 2;
+    }
+    found
+}
+
+/// Whether two verdicts say the same. What failed may say so with the time at which it was looked at.
+fn is_same(one: &Verdict, other: &Verdict) -> bool {
+    let timeless = |verdict: &Verdict| {
+        let mut verdict = verdict.clone();
+        verdict.at.clear();
+        verdict.leaves.iter_mut().filter(|leaf| leaf.decision != Some(Decision::Allow)).for_each(|leaf| leaf.detail = None);
+        verdict.reports.iter_mut().filter(|report| report.outcome == ReportOutcome::Fail).for_each(|report| report.detail = None);
+        verdict
+    };
+    timeless(one) == timeless(other)
 }
 
 struct Lifetime;
@@ -337,7 +401,7 @@ mod tests {
         let Verification { verdict, answers, .. } = engine.run(&request, &policy).await.unwrap();
         assert_eq!(verdict.decision, Decision::Allow, "{}", verdict.message);
         let case = Case { engine: &engine, question: &question, request: &request, policy: &policy };
-        let until = case.holds_until(&question.image, &verdict, &Told::of(&answers), from, longest).await?;
+        let until = case.holds_until(&question.image, &verdict, &Told(&answers), from, longest).await?;
         Some(Duration::try_from(until.duration_since(from)).unwrap())
     }
 
@@ -353,12 +417,27 @@ mod tests {
         assert_eq!(holds_for("2027-06-01T00:00:00Z", second / 2).await, None);
     }
 
+    /// A responder that speaks later than a list, and falls silent again before the period ends.
+    #[tokio::test]
+    async fn what_is_interrupted_ends_before_that() {
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        let outside = |from: Duration, to: Duration| move |after: Duration| async move { after < from || after > to };
+        assert_eq!(period(minutes(60), false, outside(minutes(2), minutes(30))).await, Some(minutes(60)));
+        let found = period(minutes(60), true, outside(minutes(2), minutes(30))).await.unwrap();
+        assert!(found < minutes(2) && found >= minutes(1), "{found:?}");
+        assert_eq!(period(minutes(60), true, outside(Duration::ZERO, minutes(60))).await, None);
+        assert_eq!(period(minutes(60), true, outside(minutes(61), minutes(62))).await, Some(minutes(60)));
+        assert_eq!(period(minutes(60), true, |after: Duration| async move { after > minutes(5) }).await, None);
+    }
+
     #[test]
     fn who_did_not_answer_may_say_more_soon() {
         let want = Want::other("a", "b", "c", 1);
         let resolve = Want { what: What::Resolve, ..want.clone() };
-        let told =
-            |result| Told::of(&[Answer { want: resolve.clone(), result: Ok(Vec::new()) }, Answer { want: want.clone(), result }]).all;
+        let told = |result| {
+            let answers = [Answer { want: resolve.clone(), result: Ok(Vec::new()) }, Answer { want: want.clone(), result }];
+            Told(&answers).all_answered()
+        };
         assert!(told(Ok(Vec::new())));
         assert!(told(Err(StoreError::not_found("none"))));
         assert!(!told(Err(StoreError::unavailable("silence"))));

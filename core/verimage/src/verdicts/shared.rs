@@ -77,12 +77,12 @@ impl Shared {
         Some([code.as_slice(), &text].concat()).filter(|entry| entry.len() <= MAX_ENTRY)
     }
 
-    /// Only what was written with the secret, for this question. What could not be found out is never shared.
+    /// Only what was written with the secret, for this question, and allows: what one does not find, another may.
     fn read(&self, key: &str, bytes: &[u8]) -> Option<Kept> {
         let (code, text) = bytes.split_at_checked(CODE).filter(|_| bytes.len() <= MAX_ENTRY)?;
         self.mac.clone().chain_update(text).verify_slice(code).ok()?;
         let entry: Entry = serde_json::from_slice(text).ok()?;
-        let is_ours = entry.key == key && entry.verdict.decision != Decision::Inconclusive;
+        let is_ours = entry.key == key && entry.verdict.decision == Decision::Allow;
         is_ours.then(|| Kept::new(Arc::new(entry.verdict), entry.from, entry.until))
     }
 }
@@ -143,10 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_found_out_is_not_shared_and_secrets_are_long() {
+    fn only_what_allows_is_shared_and_secrets_are_long() {
         let ours = shared(&[1; 32]).unwrap();
-        assert!(ours.read("q", &ours.write("q", &kept("deny")).unwrap()).is_some());
-        assert!(ours.read("q", &ours.write("q", &kept("inconclusive")).unwrap()).is_none());
+        assert!(ours.read("q", &ours.write("q", &kept("allow")).unwrap()).is_some());
+        for decision in ["deny", "inconclusive"] {
+            assert!(ours.read("q", &ours.write("q", &kept(decision)).unwrap()).is_none(), "{decision}");
+        }
         assert_eq!(shared(&[1; 31]).map(drop), Err(ShortSecret));
         assert!(!format!("{ours:?}").contains("[1, 1"), "secrets are not shown");
     }
