@@ -244,7 +244,9 @@ def changes(cluster):
     cluster.equal("signed pod of before: kubectl debug pins what is new", added, [SIGNED, PINNED])
     cluster.admitted("signed pod of before, another image: admitted", "set", "image", "pod/tagged", f"main={ANOTHER}")
     cluster.equal("signed pod of before, another image: has the digest", image_of(cluster, "tagged"), f"{ANOTHER}@{DIGEST}")
-    cluster.refused("unsigned pod of before, other labels: denied", "label", "pod", "old", "stage=test")
+    cluster.admitted("unsigned pod of before, other labels: nothing else runs, admitted", "label", "pod", "old", "stage=test")
+    other = "main=registry.example/unsigned:v2"
+    cluster.refused("unsigned pod of before, another tag: denied", "set", "image", "pod/old", other, says=("image-not-found",))
     cluster.admitted("unsigned pod of before: may be deleted", "delete", "pod", "removed", "--wait=false")
     marked = cluster.kubectl.get("pod/removed")
     cluster.equal("finalizer: it is marked and still there", "deletionTimestamp" in (marked or {}).get("metadata", {}), True)
