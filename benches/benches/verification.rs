@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group};
-use verimage::{CryptoSet, Decision};
+use verimage::{CryptoSet, Decision, ImageRef};
 use verimage_benches::Scenario;
 use verimage_crypto::{Algorithm, EcdsaEncoding, HashAlgorithm};
 
@@ -23,6 +23,15 @@ fn scenarios() -> Vec<(String, Scenario)> {
         for name in ["rsa2048", "rsa4096", "ed25519"] {
             scenarios.push((format!("{}/simple-signing-{name}", set.name), Scenario::simple_signing(name, set)));
         }
+        for form in ["bundle", "tiles", "legacy"] {
+            scenarios.push((format!("{}/keyless-{form}", set.name), Scenario::keyless(form, set)));
+        }
+        // Four roles; six roles.
+        for collection in ["tags", "team"] {
+            scenarios.push((format!("{}/notary-v1-{collection}", set.name), Scenario::notary_v1(collection, set)));
+        }
+        scenarios.push((format!("{}/cosign-p256-last-of-50", set.name), Scenario::candidates(50, set)));
+        scenarios.push((format!("{}/cosign-p256-10000-rules", set.name), Scenario::rules(10_000, set)));
     }
     scenarios
 }
@@ -47,7 +56,11 @@ fn print_ratios() {
         }
         println!("{name} {:.2} ({} signatures)", whole.as_secs_f64() / raw.as_secs_f64(), scenario.signatures());
     }
+    let parse = (0..300).map(|_| time(|| _ = std::hint::black_box(ImageRef::parse(REFERENCE)))).min().unwrap_or_default() / 10;
+    println!("a reference is read in {} ns", parse.as_nanos());
 }
+
+const REFERENCE: &str = "registry.example:5000/team/app:v1.2.3@sha256:efc9b55d045c8258a2c7ed223fe69b62bd063763e111f8ef682d10ee59e72136";
 
 fn time(mut run: impl FnMut()) -> Duration {
     let start = Instant::now();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use verimage::{CryptoSet, Decision, Digest, FolderMaterial, ImageRef, Limits, Policy, PolicyLoader};
-use verimage_core::{Answer, Blob, Context, Progress, Session, StoreError, Timestamp, Want, What};
+use verimage_core::{Answer, Blob, Context, Progress, RoleVersion, Session, StoreError, Timestamp, Want, What};
 use verimage_crypto::{Algorithm, PublicKey};
 
 /// One signature check, whose key is already loaded.
@@ -29,6 +29,10 @@ enum Store {
     Layout(PathBuf),
     /// The signatures of one image in a lookaside.
     Lookaside(PathBuf),
+    /// A collection of a Notary server.
+    Collection(PathBuf),
+    /// A layout whose signature stands behind others that are none.
+    Candidates(PathBuf, usize),
 }
 
 impl Scenario {
@@ -71,6 +75,57 @@ impl Scenario {
         Self::beside_recorded(|crypto| Self::new(Store::Lookaside(folder.clone()), load(crypto), image.clone()), crypto)
     }
 
+    /// A keyless signature in one of the forms of the fixture: `bundle` (an entry of Rekor v1), `tiles` (Rekor v2 and a
+    /// timestamp), `legacy`.
+    pub fn keyless(form: &str, crypto: CryptoSet) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/keyless");
+        let identity = json!({"issuer": "https://token.actions.githubusercontent.com",
+            "subject": "https://github.com/example/app/.github/workflows/release.yml@refs/heads/main"});
+        let leaf = json!({"cosign": {"keyless": {"root": "instance", "identities": [identity]}}});
+        let trust = json!({"instance": {"trustedRoot": {"file": root.join("trusted_root.json")}}});
+        let (layout, policy) = (root.join(form), policy(&trust, &leaf));
+        let of = |crypto| Self::at(KEYLESS_TIME, Store::Layout(layout.clone()), load_text(&policy, crypto), image_in(&layout));
+        Self::beside_recorded(of, crypto)
+    }
+
+    /// A tag in a collection of Docker Content Trust: `tags` has four roles, `team` six, two of them delegations.
+    pub fn notary_v1(collection: &str, crypto: CryptoSet) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/notary-v1");
+        let (tag, leaf) = match collection {
+            "team" => ("agreed", json!({"root": "root", "server": "https://notary.example", "delegations": ["alice", "bob"]})),
+            _ => ("v1", json!({"root": "root", "server": "https://notary.example"})),
+        };
+        let trust = json!({"root": {"tufRoot": {"publicKey": {"file": root.join("pins").join(format!("{collection}.pub"))}}}});
+        let policy = policy(&trust, &json!({"notaryV1": leaf}));
+        let image = ImageRef::parse(&format!("registry.example/demo/{collection}:{tag}")).expect("a reference");
+        let folder = root.join("collections").join(collection);
+        let of = |crypto| Self::at(NOTARY_TIME, Store::Collection(folder.clone()), load_text(&policy, crypto), image.clone());
+        Self::beside_recorded(of, crypto)
+    }
+
+    /// So many signatures by a P-256 key, of which the last is good.
+    pub fn candidates(count: usize, crypto: CryptoSet) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/cosign");
+        let layout = root.join("layouts/p256");
+        let policy = root.join("cases/p256");
+        let of = |crypto| Self::new(Store::Candidates(layout.clone(), count), load(&policy, crypto), image_in(&layout));
+        Self::beside_recorded(of, crypto)
+    }
+
+    /// One signature by a P-256 key under a policy with so many rules, of which one matches.
+    pub fn rules(count: usize, crypto: CryptoSet) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/cosign");
+        let layout = root.join("layouts/p256");
+        let rule = |at: usize| {
+            let images = if at == count / 2 { "registry.example/demo/**".to_owned() } else { format!("registry.example/team-{at}/**") };
+            json!({"name": format!("rule-{at}"), "images": [images], "require": {"cosign": {"key": "demo", "transparency": "none"}}})
+        };
+        let rules: Vec<Value> = (0..count).map(rule).collect();
+        let trust = json!({"demo": {"publicKey": {"file": root.join("keys/p256.pub")}}});
+        let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": trust, "rules": rules}).to_string();
+        Self::beside_recorded(|crypto| Self::new(Store::Layout(layout.clone()), load_text(&policy, crypto), image_in(&layout)), crypto)
+    }
+
     /// A scenario, and the signature checks that it makes.
     fn beside_recorded(scenario: impl Fn(CryptoSet) -> Self, crypto: CryptoSet) -> Self {
         let recorder = recorder::Recorder::over(crypto);
@@ -81,7 +136,11 @@ impl Scenario {
     }
 
     fn new(store: Store, policy: Policy, image: ImageRef) -> Self {
-        let at = "2030-01-01T00:00:00Z".parse().expect("a time");
+        Self::at("2030-01-01T00:00:00Z", store, policy, image)
+    }
+
+    fn at(time: &str, store: Store, policy: Policy, image: ImageRef) -> Self {
+        let at = time.parse().expect("a time");
         let mut scenario = Self { policy, image, store, at, answers: Vec::new(), checks: Vec::new() };
         scenario.record();
         scenario
@@ -107,6 +166,8 @@ impl Scenario {
         let found = match &self.store {
             Store::Layout(layout) => in_layout(layout, &want.what),
             Store::Lookaside(folder) => in_lookaside(folder, &want.what),
+            Store::Collection(folder) => in_collection(folder, &want.what),
+            Store::Candidates(layout, count) => candidate(layout, *count, &want.what),
         };
         found.map(|bytes| vec![Blob::new(bytes)]).ok_or_else(|| StoreError::not_found("not in the fixture"))
     }
@@ -138,6 +199,20 @@ impl Scenario {
     }
 }
 
+/// When the keyless fixture was signed, and the collections were good.
+const KEYLESS_TIME: &str = "2026-04-01T00:00:00Z";
+const NOTARY_TIME: &str = "2026-11-27T00:00:00Z";
+
+/// A policy of one rule for every image.
+fn policy(trust: &Value, leaf: &Value) -> String {
+    let rule = json!({"name": "all", "images": ["**/**"], "require": leaf});
+    json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": trust, "rules": [rule]}).to_string()
+}
+
+fn load_text(text: &str, crypto: CryptoSet) -> Policy {
+    PolicyLoader::with_crypto(crypto).load_text(text, "policy", &FolderMaterial::new(None)).expect("a policy")
+}
+
 fn load(folder: &Path, crypto: CryptoSet) -> Policy {
     PolicyLoader::with_crypto(crypto).load(&folder.join("policy.yaml")).expect("the policy of the fixture")
 }
@@ -162,6 +237,40 @@ fn in_lookaside(folder: &Path, what: &What) -> Option<Vec<u8>> {
     fs::read(folder.join(format!("signature-{index}"))).ok()
 }
 
+fn in_collection(folder: &Path, what: &What) -> Option<Vec<u8>> {
+    let What::Role { role, version, .. } = what else { return None };
+    let name = match version {
+        RoleVersion::Number(number) => format!("{number}.{role}.json"),
+        _ => format!("{role}.json"),
+    };
+    fs::read(folder.join(name)).ok()
+}
+
+/// The manifest of signatures with others before the one that is good, each with another byte changed.
+fn candidate(layout: &Path, count: usize, what: &What) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let found = in_layout(layout, what)?;
+    let What::ManifestByTag(_) = what else { return Some(found) };
+    let mut manifest: Value = serde_json::from_slice(&found).expect("a manifest");
+    let good = manifest["layers"][0].clone();
+    let signature = STANDARD.decode(good["annotations"][SIGNATURE].as_str().expect("a signature")).expect("base64");
+    let mut layers = Vec::new();
+    for at in 1..count {
+        let (mut layer, mut other) = (good.clone(), signature.clone());
+        // The last bytes are within the second number of an ECDSA signature: it can be read, and does not hold.
+        let place = other.len() - 1 - at % 16;
+        other[place] ^= 1 + u8::try_from(at / 16).expect("few");
+        layer["annotations"][SIGNATURE] = STANDARD.encode(other).into();
+        layers.push(layer);
+    }
+    layers.push(good);
+    manifest["layers"] = layers.into();
+    Some(manifest.to_string().into_bytes())
+}
+
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+
 fn entry(layout: &Path, wanted: impl Fn(&str) -> bool) -> Option<String> {
     let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).expect("an index")).expect("JSON");
     let entries = index["manifests"].as_array().expect("manifests");
@@ -179,7 +288,7 @@ fn signed_payload(layout: &Path) -> (Vec<u8>, Vec<u8>) {
     let signatures = entry(layout, |name| name.ends_with(".sig")).expect("signatures");
     let manifest: Value = serde_json::from_slice(&blob(layout, &signatures)).expect("JSON");
     let layer = &manifest["layers"][0];
-    let text = layer["annotations"]["dev.cosignproject.cosign/signature"].as_str().expect("a signature");
+    let text = layer["annotations"][SIGNATURE].as_str().expect("a signature");
     let signature = base64::engine::general_purpose::STANDARD.decode(text).expect("base64");
     (blob(layout, layer["digest"].as_str().expect("a digest")), signature)
 }
