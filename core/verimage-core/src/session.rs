@@ -336,13 +336,11 @@ impl Session {
 
 impl Selection {
     fn of(policy: &Policy, asked: &ImageRef, known: &ImageRef, location: &Location) -> Self {
-        let rules = match policy.select_resolved(asked, known, location) {
-            Ok(rules) if rules.is_empty() => return Self::Unmatched,
-            Ok(rules) => rules,
-            Err(tied) => return Self::Ambiguous(format!("the rules {} match equally well", tied.rules.join(", "))),
-        };
-        let position = |rule: &&Rule| policy.rules.iter().position(|other| std::ptr::eq(other, *rule));
-        Self::Rules(rules.iter().filter_map(position).collect())
+        match policy.select_resolved(asked, known, location) {
+            Ok(rules) if rules.is_empty() => Self::Unmatched,
+            Ok(rules) => Self::Rules(rules),
+            Err(tied) => Self::Ambiguous(format!("the rules {} match equally well", tied.rules.join(", "))),
+        }
     }
 }
 

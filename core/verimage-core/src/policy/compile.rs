@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, Material};
 use super::attestation::Attestation;
 use super::document::{Apply, CertificateKind, Dialect, Distinct, PolicyDocument, RuleDocument, Store as StoreDocument};
+use super::index::Index;
 use super::{Policy, PolicyError, Requirement, Rule, Scope};
 use crate::code::Code;
 use crate::decision::leaf_count;
@@ -269,7 +270,8 @@ impl<'a> Compiler<'a> {
         check_scopes(&rules)?;
         self.check_unused(document)?;
         let (digest, material) = (Digest::sha256(text), self.material());
-        Ok(Policy { rules: rules.into(), unmatched: document.unmatched, source: source.into(), digest, material })
+        let index = Arc::new(Index::of(&rules));
+        Ok(Policy { rules: rules.into(), index, unmatched: document.unmatched, source: source.into(), digest, material })
     }
 
     /// Everything that some rule uses.

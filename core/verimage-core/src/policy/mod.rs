@@ -6,6 +6,7 @@ mod compile;
 mod condition;
 pub mod document;
 pub mod go;
+mod index;
 mod lint;
 mod pattern;
 mod scope;
@@ -19,6 +20,8 @@ use crate::code::Code;
 use crate::digest::Digest;
 use crate::reference::ImageRef;
 use crate::verifier::Verifier;
+
+use self::index::Index;
 
 pub use anchor::{Anchor, AnchorCertificates, AnchorKey, AnchorOpenPgp, AnchorRoot, AnchorTransparencyLog, AnchorTufRoot};
 pub use attestation::Attestation;
@@ -34,6 +37,7 @@ pub use signed_identity::{RemapIdentityDocument, SignedIdentity, SignedIdentityD
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub(crate) rules: Arc<[Rule]>,
+    pub(crate) index: Arc<Index>,
     pub(crate) unmatched: Unmatched,
     pub(crate) source: Arc<str>,
     pub(crate) digest: Digest,
@@ -78,38 +82,41 @@ impl Policy {
     /// # Errors
     /// The names of the rules that match equally well.
     pub fn select(&self, image: &ImageRef, location: &Location) -> Result<Vec<&Rule>, Ambiguous> {
-        self.select_resolved(image, image, location)
+        let selected = self.select_resolved(image, image, location)?;
+        Ok(selected.into_iter().filter_map(|at| self.rules.get(at)).collect())
     }
 
-    /// The same once the digest is known: `known` is the image that was asked for, with it.
-    pub(crate) fn select_resolved(&self, asked: &ImageRef, known: &ImageRef, location: &Location) -> Result<Vec<&Rule>, Ambiguous> {
-        let mut applying: Vec<&Rule> = Vec::new();
-        let mut best: Vec<(Specificity, Vec<&Rule>)> = Vec::new();
-        for rule in self.rules.iter() {
+    /// The same once the digest is known, as places in the policy: `known` is the image that was asked for, with it.
+    pub(crate) fn select_resolved(&self, asked: &ImageRef, known: &ImageRef, location: &Location) -> Result<Vec<usize>, Ambiguous> {
+        let mut applying: Vec<(usize, &Rule)> = Vec::new();
+        let mut best: Vec<(Specificity, Vec<(usize, &Rule)>)> = Vec::new();
+        for at in self.index.candidates(asked) {
+            let Some(rule) = self.rules.get(at) else { continue };
             let Some(specificity) = rule.matches_resolved(asked, known, location) else { continue };
             if rule.apply == Apply::Always {
-                applying.push(rule);
+                applying.push((at, rule));
             } else {
-                keep_best(&mut best, specificity, rule);
+                keep_best(&mut best, specificity, (at, rule));
             }
         }
         if let Some((_, tied)) = best.iter().find(|(_, tied)| tied.len() > 1) {
-            return Err(Ambiguous { rules: tied.iter().map(|rule| rule.name.clone()).collect() });
+            return Err(Ambiguous { rules: tied.iter().map(|(_, rule)| rule.name.clone()).collect() });
         }
-        if best.is_empty() && self.unmatched == Unmatched::Deny && applying.iter().all(|rule| rule.mode == Mode::Audit) {
+        if best.is_empty() && self.unmatched == Unmatched::Deny && applying.iter().all(|(_, rule)| rule.mode == Mode::Audit) {
             return Ok(Vec::new());
         }
-        Ok(best.into_iter().flat_map(|(_, rules)| rules).chain(applying).collect())
+        Ok(best.into_iter().flat_map(|(_, rules)| rules).chain(applying).map(|(at, _)| at).collect())
     }
 
     /// Whether a rule could match this image once its digest is known.
     pub(crate) fn has_digest_scope_for(&self, image: &ImageRef) -> bool {
-        self.rules.iter().flat_map(|rule| rule.images.iter().chain(&rule.except)).any(|scope| scope.matches_but_for_digest(image))
+        let scopes = |rule: &'_ Rule| rule.images.iter().chain(&rule.except).any(|scope| scope.matches_but_for_digest(image));
+        self.index.candidates(image).into_iter().filter_map(|at| self.rules.get(at)).any(scopes)
     }
 }
 
 /// Adds a rule to the most specific ones so far, of which none is more specific than another, in groups of equals.
-fn keep_best<'a>(best: &mut Vec<(Specificity, Vec<&'a Rule>)>, specificity: Specificity, rule: &'a Rule) {
+fn keep_best<T>(best: &mut Vec<(Specificity, Vec<T>)>, specificity: Specificity, rule: T) {
     if best.iter().any(|(other, _)| *other > specificity) {
         return;
     }

@@ -19,6 +19,7 @@ use self::containers::Name;
 use self::image_validating::ImageValidatingPattern;
 use self::kyverno::KyvernoPattern;
 use self::native::Pattern;
+pub(super) use self::native::canonical_host;
 use self::policy_controller::PolicyControllerPattern;
 use self::portieris::{PortierisPattern, Qualities};
 use super::document::Dialect;
@@ -198,6 +199,12 @@ impl Scope {
     /// Whether this scope asks for a digest.
     pub fn has_digest(&self) -> bool {
         self.native().is_some_and(Pattern::has_digest)
+    }
+
+    /// What every image in this scope begins with: its host and segments of its path, as the index of rules has them. Nothing if
+    /// that is not certain.
+    pub(super) fn beginning(&self) -> Option<String> {
+        self.native().and_then(Pattern::beginning)
     }
 
     /// Whether repositories lie in this scope that it does not name.

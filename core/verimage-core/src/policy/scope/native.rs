@@ -93,6 +93,13 @@ impl Pattern {
         (host, self.path.segments.first().map(String::as_str).filter(|segment| !segment.contains('*')))
     }
 
+    /// The literal host with the literal segments at the beginning of the path.
+    pub(super) fn beginning(&self) -> Option<String> {
+        let HostPattern::Literal(host) = &self.host else { return None };
+        let literal = self.path.segments.iter().take_while(|segment| !segment.contains('*'));
+        Some(literal.fold(host.clone(), |beginning, segment| format!("{beginning}/{segment}")))
+    }
+
     /// Whether this scope asks for a tag.
     pub(super) fn has_tag(&self) -> bool {
         self.tag.is_some()
@@ -164,7 +171,7 @@ impl HostPattern {
 }
 
 /// Docker Hub has three names.
-fn canonical_host(host: &str) -> &str {
+pub(in crate::policy) fn canonical_host(host: &str) -> &str {
     if matches!(host, "index.docker.io" | "registry-1.docker.io") { "docker.io" } else { host }
 }
 
