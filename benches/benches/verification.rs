@@ -3,41 +3,12 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group};
-use verimage::{CryptoSet, Decision, ImageRef};
-use verimage_benches::Scenario;
-use verimage_crypto::{Algorithm, EcdsaEncoding, HashAlgorithm};
-
-fn scenarios() -> Vec<(String, Scenario)> {
-    let p256 = Algorithm::Ecdsa { hash: HashAlgorithm::Sha256, encoding: EcdsaEncoding::Der };
-    let rsa = Algorithm::RsaPkcs1 { hash: HashAlgorithm::Sha256 };
-    let cosign = [("p256", p256), ("rsa3072", rsa), ("ed25519", Algorithm::Ed25519ph)];
-    let mut scenarios = Vec::new();
-    for set in [CryptoSet::rustcrypto(), CryptoSet::aws_lc()] {
-        for (name, algorithm) in cosign {
-            scenarios.push((format!("{}/cosign-{name}", set.name), Scenario::cosign(name, algorithm, set)));
-        }
-        // Three certificates; two certificates.
-        for name in ["jws-rsa3072", "cose-p256"] {
-            scenarios.push((format!("{}/notation-{name}", set.name), Scenario::notation(name, set)));
-        }
-        for name in ["rsa2048", "rsa4096", "ed25519"] {
-            scenarios.push((format!("{}/simple-signing-{name}", set.name), Scenario::simple_signing(name, set)));
-        }
-        for form in ["bundle", "tiles", "legacy"] {
-            scenarios.push((format!("{}/keyless-{form}", set.name), Scenario::keyless(form, set)));
-        }
-        // Four roles; six roles.
-        for collection in ["tags", "team"] {
-            scenarios.push((format!("{}/notary-v1-{collection}", set.name), Scenario::notary_v1(collection, set)));
-        }
-        scenarios.push((format!("{}/cosign-p256-last-of-50", set.name), Scenario::candidates(50, set)));
-        scenarios.push((format!("{}/cosign-p256-10000-rules", set.name), Scenario::rules(10_000, set)));
-    }
-    scenarios
-}
+use verimage::{Decision, ImageRef};
+use verimage_benches::scenarios;
 
 fn bench(criterion: &mut Criterion) {
-    for (name, scenario) in scenarios() {
+    for (name, make) in scenarios() {
+        let scenario = make();
         assert_eq!(scenario.verify(), Decision::Allow);
         assert!(scenario.check_signatures());
         criterion.bench_function(&format!("{name}/verify"), |bencher| bencher.iter(|| scenario.verify()));
@@ -48,7 +19,8 @@ fn bench(criterion: &mut Criterion) {
 /// Minimum of many short runs, taken in turns, so that both sides see the same machine.
 fn print_ratios() {
     println!("\nwhole verification over its raw signature checks, minimum of 300 alternating runs of 10");
-    for (name, scenario) in scenarios() {
+    for (name, make) in scenarios() {
+        let scenario = make();
         let (mut whole, mut raw) = (Duration::MAX, Duration::MAX);
         for _ in 0..300 {
             whole = whole.min(time(|| _ = scenario.verify()));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use verimage::{CryptoSet, Decision, Digest, FolderMaterial, ImageRef, Limits, Policy, PolicyLoader};
 use verimage_core::{Answer, Blob, Context, Progress, RoleVersion, Session, StoreError, Timestamp, Want, What};
-use verimage_crypto::{Algorithm, PublicKey};
+use verimage_crypto::{Algorithm, EcdsaEncoding, HashAlgorithm, PublicKey};
 
 /// One signature check, whose key is already loaded.
 pub(crate) type Check = Box<dyn Fn() -> bool + Send>;
@@ -21,6 +21,37 @@ pub struct Scenario {
     at: Timestamp,
     answers: Vec<Answer>,
     checks: Vec<Check>,
+}
+
+/// Makes a scenario.
+pub type Make = Box<dyn Fn() -> Scenario>;
+
+/// Every scenario under both crypto sets, by name.
+pub fn scenarios() -> Vec<(String, Make)> {
+    let sets = [CryptoSet::rustcrypto(), CryptoSet::aws_lc()];
+    sets.into_iter().flat_map(|set| of(set).into_iter().map(move |(name, make)| (format!("{}/{name}", set.name), make))).collect()
+}
+
+fn of(set: CryptoSet) -> Vec<(String, Make)> {
+    fn entry(name: impl Into<String>, make: impl Fn() -> Scenario + 'static) -> (String, Make) {
+        (name.into(), Box::new(make))
+    }
+    let p256 = Algorithm::Ecdsa { hash: HashAlgorithm::Sha256, encoding: EcdsaEncoding::Der };
+    let rsa = Algorithm::RsaPkcs1 { hash: HashAlgorithm::Sha256 };
+    let cosign = [("p256", p256), ("rsa3072", rsa), ("ed25519", Algorithm::Ed25519ph)];
+    let cosign = cosign.map(|(name, algorithm)| entry(format!("cosign-{name}"), move || Scenario::cosign(name, algorithm, set)));
+    // Three certificates; two certificates.
+    let notation = ["jws-rsa3072", "cose-p256"].map(|name| entry(format!("notation-{name}"), move || Scenario::notation(name, set)));
+    let gpg = ["rsa2048", "rsa4096", "ed25519"];
+    let gpg = gpg.map(|name| entry(format!("simple-signing-{name}"), move || Scenario::simple_signing(name, set)));
+    let keyless = ["bundle", "tiles", "legacy"].map(|form| entry(format!("keyless-{form}"), move || Scenario::keyless(form, set)));
+    // Four roles; six roles.
+    let notary = ["tags", "team"].map(|name| entry(format!("notary-v1-{name}"), move || Scenario::notary_v1(name, set)));
+    let many = [
+        entry("cosign-p256-last-of-50", move || Scenario::candidates(50, set)),
+        entry("cosign-p256-10000-rules", move || Scenario::rules(10_000, set)),
+    ];
+    cosign.into_iter().chain(notation).chain(gpg).chain(keyless).chain(notary).chain(many).collect()
 }
 
 /// Where the answers are while they are recorded.

@@ -100,7 +100,16 @@ impl Digest {
 
     /// The hash as lower-case hexadecimal, without the algorithm.
     pub fn hex(&self) -> String {
-        hex::encode(&self.hash)
+        self.with_digits(str::to_owned)
+    }
+
+    /// The hexadecimal digits without an allocation. The longest hash has 64 bytes.
+    fn with_digits<T>(&self, use_digits: impl FnOnce(&str) -> T) -> T {
+        let mut buffer = [0; 128];
+        let digits = buffer.get_mut(..self.hash.len() * 2).unwrap_or_default();
+        // The buffer is twice as long as the hash, which is all that could be wrong.
+        let _ = hex::encode_to_slice(&self.hash, digits);
+        use_digits(str::from_utf8(digits).unwrap_or_default())
     }
 
     /// Whether `content` hashes to this digest.
@@ -111,7 +120,9 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.algorithm.name(), self.hex())
+        formatter.write_str(self.algorithm.name())?;
+        formatter.write_str(":")?;
+        self.with_digits(|digits| formatter.write_str(digits))
     }
 }
 
