@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all bench bench-ratios fuzz-smoke codes tools
+.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all bench bench-ratios bench-peers bench-admission fuzz-smoke codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -76,6 +76,16 @@ bench:
 # One line a scenario: name, whole verification over its raw signature check.
 bench-ratios:
 	@$(CARGO) bench --quiet -p verimage-benches -- --ratios
+
+# Whole processes beside the peers' own tools, as far as they are there.
+bench-peers:
+	$(CARGO) build --quiet --release -p verimage-cli
+	@tests/tools/install.sh registry cosign notation || true
+	@. tests/tools/env.sh && python3 benches/peers.py
+
+# Reviews a second on one core, stampedes, memory.
+bench-admission:
+	@benches/admission.sh
 
 fuzz-smoke:
 	@fuzz/smoke.sh
