@@ -1,7 +1,6 @@
 //! Transcripts: everything a verification was told, as one file. Fixture, bug report and replay are the same form.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -154,7 +153,7 @@ impl Transcript {
         for recorded in &self.answers {
             answers.entry(recorded.want.clone()).or_insert(recorded.result(&blobs)?);
         }
-        Ok(Replay { answers, lacked: AtomicBool::new(false) })
+        Ok(Replay { answers })
     }
 }
 
@@ -172,30 +171,26 @@ impl Recorded {
 }
 
 /// A store that answers from a [`Transcript`]; what was not recorded is unavailable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Replay {
     answers: HashMap<Want, Result<Vec<Blob>, StoreError>>,
-    lacked: AtomicBool,
 }
 
 impl Replay {
     /// Gives these answers; of two to one want the first.
     pub fn of(answers: &[Answer]) -> Self {
         let answers = answers.iter().rev().map(|answer| (answer.want.clone(), answer.result.clone()));
-        Self { answers: answers.collect(), lacked: AtomicBool::new(false) }
+        Self { answers: answers.collect() }
     }
 
     /// The recorded answer.
     pub fn answer(&self, want: &Want) -> Result<Vec<Blob>, StoreError> {
-        self.answers.get(want).cloned().unwrap_or_else(|| {
-            self.lacked.store(true, Ordering::Relaxed);
-            Err(StoreError::unavailable("the transcript has no answer to this"))
-        })
+        self.answers.get(want).cloned().unwrap_or_else(|| Err(StoreError::unavailable("the transcript has no answer to this")))
     }
 
-    /// Whether something was asked that was not recorded.
-    pub fn lacked(&self) -> bool {
-        self.lacked.load(Ordering::Relaxed)
+    /// Whether this was asked, whatever the answer.
+    pub fn has(&self, want: &Want) -> bool {
+        self.answers.contains_key(want)
     }
 }
 

@@ -106,7 +106,8 @@ impl Verimage {
         Ok(Ok(Verification { verdict, resolved, answers, limits: self.limits.clone(), location }))
     }
 
-    /// What the same answers say of `image` in its registry at another time.
+    /// What the same answers say of `image` in its registry at another time; nothing if that rests on questions that were not
+    /// asked.
     #[cfg(feature = "kept-verdicts")]
     pub(crate) async fn judge_again(
         &self,
@@ -115,11 +116,12 @@ impl Verimage {
         policy: &Policy,
         told: &verimage_core::Replay,
         at: Timestamp,
-    ) -> Verdict {
+    ) -> Option<Verdict> {
         let mut context = Context::new(at, &self.limits);
         context.all_evidence = request.all_evidence;
         let session = Session::new(policy, image.clone(), request.platform.clone());
-        drive(session, told, &context, self.pace).await.verdict
+        let again = drive(session, told, &context, self.pace).await;
+        again.answers.iter().all(|answer| told.has(&answer.want)).then_some(again.verdict)
     }
 
     /// Keeps what was learned, also of an image that is not allowed. A first contact that is forgotten again would be the

@@ -129,10 +129,15 @@ impl Question {
         self.image.digest().map_or_else(|| self.key.clone(), |digest| self.over(digest))
     }
 
-    /// The question once the digest is known. A reference that names it is another than one that does not, for rules may tell
-    /// them apart.
+    /// The question once the digest is known.
     fn over(&self, digest: &Digest) -> String {
-        let separator = if self.image.digest().is_some() { '@' } else { ' ' };
+        self.over_spelled(&self.image, digest)
+    }
+
+    /// The same of `image`, which may name the digest where this one does not: that is another reference, for rules may tell them
+    /// apart.
+    fn over_spelled(&self, image: &ImageRef, digest: &Digest) -> String {
+        let separator = if image.digest().is_some() { '@' } else { ' ' };
         format!("{}{separator}{digest}", self.key)
     }
 }
@@ -220,7 +225,7 @@ impl Verdicts {
             Ok(Verification { verdict, resolved, answers, .. }) => {
                 let verdict = Arc::new(verdict);
                 if let Some(digest) = &resolved {
-                    self.keep(&Case { engine, question, request, policy }, &verdict, digest, &Told(&answers)).await;
+                    self.keep(&Case { engine, question, request, policy }, &verdict, digest, &Told::of(&answers)).await;
                 }
                 (resolved, verdict)
             }
@@ -260,7 +265,7 @@ impl Verdicts {
             _ => None,
         };
         let Some(until) = until else { return };
-        let key = Question { image: image.clone(), key: case.question.key.clone() }.over(digest);
+        let key = case.question.over_spelled(image, digest);
         let kept = Kept::new(Arc::clone(verdict), from, until);
         if verdict.decision != Decision::Allow {
             self.denied.insert(key, kept);
@@ -285,17 +290,24 @@ fn resolutions(keeping: Keeping, bytes: u64) -> Cache<String, Digest> {
 }
 
 /// What a verdict rests on.
-struct Told<'a>(&'a [Answer]);
+struct Told<'a> {
+    answers: &'a [Answer],
+    again: Replay,
+}
 
-impl Told<'_> {
+impl<'a> Told<'a> {
+    fn of(answers: &'a [Answer]) -> Self {
+        Self { answers, again: Replay::of(answers) }
+    }
+
     /// Whether everybody answered, if only that there is nothing.
     fn all_answered(&self) -> bool {
         let answered = |answer: &Answer| answer.result.as_ref().err().is_none_or(|error| error.kind == StoreErrorKind::NotFound);
-        self.0.iter().all(answered)
+        self.answers.iter().all(answered)
     }
 
     fn has(&self, what: impl Fn(&What) -> bool) -> bool {
-        self.0.iter().any(|answer| what(&answer.want.what))
+        self.answers.iter().any(|answer| what(&answer.want.what))
     }
 
     /// Whether one piece of evidence may stand in for another when that does not count at a time: responders and lists,
@@ -315,11 +327,8 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Nothing if that rests on questions that were not asked.
     async fn judge_again(&self, image: &ImageRef, told: &Told<'_>, at: Timestamp) -> Option<Verdict> {
-        let answers = Replay::of(told.0);
-        let verdict = self.engine.judge_again(image, self.request, self.policy, &answers, at).await;
-        (!answers.lacked()).then_some(verdict)
+        self.engine.judge_again(image, self.request, self.policy, &told.again, at).await
     }
 
     /// Until when the same answers give the same verdict, at most for the `longest` time.
@@ -401,7 +410,7 @@ mod tests {
         let Verification { verdict, answers, .. } = engine.run(&request, &policy).await.unwrap();
         assert_eq!(verdict.decision, Decision::Allow, "{}", verdict.message);
         let case = Case { engine: &engine, question: &question, request: &request, policy: &policy };
-        let until = case.holds_until(&question.image, &verdict, &Told(&answers), from, longest).await?;
+        let until = case.holds_until(&question.image, &verdict, &Told::of(&answers), from, longest).await?;
         Some(Duration::try_from(until.duration_since(from)).unwrap())
     }
 
@@ -436,7 +445,7 @@ mod tests {
         let resolve = Want { what: What::Resolve, ..want.clone() };
         let told = |result| {
             let answers = [Answer { want: resolve.clone(), result: Ok(Vec::new()) }, Answer { want: want.clone(), result }];
-            Told(&answers).all_answered()
+            Told::of(&answers).all_answered()
         };
         assert!(told(Ok(Vec::new())));
         assert!(told(Err(StoreError::not_found("none"))));
