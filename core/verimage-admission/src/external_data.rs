@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use verimage_core::{Decision, Digest, ImageRef, Verdict};
 
-use crate::listed::{ListedImage, listed, read};
-use crate::review::ReviewError;
+use crate::listed::{ListedImage, listed};
+use crate::review::{ReviewError, read};
 
 const API_VERSION: &str = "externaldata.gatekeeper.sh/v1beta1";
 

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::json;
 use verimage_core::ImageRef;
 
-use crate::listed::{ListedImage, listed, read};
-use crate::review::ReviewError;
+use crate::listed::{ListedImage, listed};
+use crate::review::{ReviewError, read};
 
 const API_VERSION: &str = "imagepolicy.k8s.io/v1alpha1";
 

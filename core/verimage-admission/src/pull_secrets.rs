@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use verimage_core::is_dns_subdomain;
 
 use crate::extractor::{Extractor, follow};
 use crate::images::Places;
@@ -30,29 +31,19 @@ impl PullSecrets {
         let (Some(object), Ok(places)) = (&review.object, Places::of(&review.kind, extractors)) else { return found };
         for (_, spec) in places.pod_specs.iter().flat_map(|path| follow(object, path)) {
             let secrets = follow(spec, "/imagePullSecrets/*/name").into_iter().filter_map(|(_, name)| name.as_str());
-            for name in secrets.filter(|name| is_name(name)).take(MAX_NAMES) {
+            for name in secrets.filter(|name| is_dns_subdomain(name)).take(MAX_NAMES) {
                 if !found.secrets.iter().any(|known| known == name) && found.secrets.len() < MAX_NAMES {
                     found.secrets.push(name.to_owned());
                 }
             }
             let account = spec.get("serviceAccountName").and_then(Value::as_str).unwrap_or_default();
             let account = if account.is_empty() { DEFAULT_ACCOUNT } else { account };
-            if is_name(account) && found.accounts.len() < MAX_NAMES {
+            if is_dns_subdomain(account) && found.accounts.len() < MAX_NAMES {
                 found.accounts.insert(account.to_owned());
             }
         }
         found
     }
-}
-
-/// A DNS subdomain, as Kubernetes names Secrets and service accounts ("Object Names and IDs").
-fn is_name(text: &str) -> bool {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let label = |label: &str| {
-        let inner = label.bytes().all(|byte| letter(byte) || byte == b'-');
-        inner && label.bytes().next().is_some_and(letter) && label.bytes().next_back().is_some_and(letter)
-    };
-    text.len() <= 253 && text.split('.').all(label)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use verimage_core::json;
 
@@ -99,12 +100,23 @@ pub enum ReviewError {
     NoRequest,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Envelope {
-    api_version: String,
-    kind: String,
-    request: Option<Request>,
+/// The member of an object of this version and kind, of which nothing stands twice.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8], api_version: &str, kind: &str, member: &str) -> Result<T, ReviewError> {
+    if body.len() > MAX_REVIEW_BYTES {
+        return Err(ReviewError::TooLarge);
+    }
+    let malformed = |error: serde_json::Error| ReviewError::Malformed(error.to_string());
+    let mut value = json::strict_value(body).map_err(malformed)?;
+    let mut take = |member: &str| value.get_mut(member).map(Value::take).filter(|member| !member.is_null());
+    let mut text = |member: &str| match take(member) {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(ReviewError::Malformed(format!("its `{member}` is no text"))),
+    };
+    let (sent, sent_kind) = (text("apiVersion")?, text("kind")?);
+    if sent != api_version || sent_kind != kind {
+        return Err(ReviewError::Other { api_version: sent, kind: sent_kind });
+    }
+    serde_json::from_value(take(member).ok_or(ReviewError::NoRequest)?).map_err(malformed)
 }
 
 #[derive(Deserialize)]
@@ -129,16 +141,7 @@ impl Review {
     /// # Errors
     /// [`ReviewError`].
     pub fn parse(body: &[u8]) -> Result<Self, ReviewError> {
-        if body.len() > MAX_REVIEW_BYTES {
-            return Err(ReviewError::TooLarge);
-        }
-        let malformed = |error: serde_json::Error| ReviewError::Malformed(error.to_string());
-        let value = json::strict_value(body).map_err(malformed)?;
-        let Envelope { api_version, kind, request } = serde_json::from_value(value).map_err(malformed)?;
-        if api_version != API_VERSION || kind != "AdmissionReview" {
-            return Err(ReviewError::Other { api_version, kind });
-        }
-        let request = request.ok_or(ReviewError::NoRequest)?;
+        let request: Request = read(body, API_VERSION, "AdmissionReview", "request")?;
         if request.uid.is_empty() || request.uid.len() > 256 {
             return Err(ReviewError::Malformed("its `uid` has 1 to 256 characters".to_owned()));
         }

@@ -27,7 +27,9 @@ pub use digest::{Digest, DigestAlgorithm, DigestError};
 pub use limits::Limits;
 pub use platform::Platform;
 pub use policy::{Policy, PolicyError};
-pub use reference::{ImageRef, MAX_NAME_LENGTH, MAX_REFERENCE_LENGTH, MAX_TAG_LENGTH, RawReference, ReferenceError, Repository, Tag};
+pub use reference::{
+    ImageRef, MAX_NAME_LENGTH, MAX_REFERENCE_LENGTH, MAX_TAG_LENGTH, RawReference, ReferenceError, Repository, Tag, is_dns_subdomain,
+};
 pub use report::{Evidence, Failure, SignatureReport, Signer, VerifiedTime};
 pub use session::{Progress, Session};
 pub use transcript::{Replay, Transcript, TranscriptError};

@@ -355,6 +355,11 @@ pub(crate) fn is_host(text: &str) -> bool {
     name.split('.').all(is_host_label) && port.is_none_or(is_port)
 }
 
+/// Whether a text is a DNS subdomain in lower case, of at most 253 bytes, as Kubernetes names objects ("Object Names and IDs").
+pub fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_host_label) && !text.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
 fn is_host_label(label: &str) -> bool {
     !label.is_empty()
         && !label.starts_with('-')

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Certificate, Identity, Url};
 use serde::Deserialize;
-use verimage_core::{Code, async_trait};
+use verimage_core::{Code, async_trait, is_dns_subdomain};
 use verimage_transport::Proxy;
 
 use crate::keys::http::{Http, secret};
@@ -205,14 +205,9 @@ impl KeyResolver for KubernetesApi {
 
 /// Namespace and name, as Kubernetes allows them ("Object Names and IDs").
 fn names(reference: &KeyReference) -> Result<(&str, &str), KeyResolverError> {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let label = |text: &str| {
-        let inner = text.bytes().all(|byte| letter(byte) || byte == b'-');
-        inner && text.bytes().next().is_some_and(letter) && text.bytes().next_back().is_some_and(letter)
-    };
     let wrong = || KeyResolverError::invalid("behind `k8s://` stand a namespace and the name of a Secret: `k8s://NAMESPACE/SECRET`");
     let (namespace, name) = reference.rest().split_once('/').ok_or_else(wrong)?;
-    let good = namespace.len() <= 63 && label(namespace) && name.len() <= 253 && name.split('.').all(label);
+    let good = namespace.len() <= 63 && !namespace.contains('.') && is_dns_subdomain(namespace) && is_dns_subdomain(name);
     if good { Ok((namespace, name)) } else { Err(wrong()) }
 }
 
