@@ -40,7 +40,7 @@ impl RegistryStore {
         }
         let tag = Tag::of_digest(subject, "", "").map_err(|error| StoreError::unavailable(error.to_string()))?;
         match self.client.get(call, &format!("manifests/{tag}")).await?.good().await {
-            Ok(reply) => Ok(vec![Blob::new(body_of_tag(reply, max_bytes).await?)]),
+            Ok(reply) => Ok(vec![Blob::new(body_of_tag(reply, max_bytes).await?.0)]),
             Err(error) if error.kind == StoreErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }

@@ -55,31 +55,22 @@ impl RegistryStore {
     /// # Errors
     /// [`ConfigError`] if a file that the settings name cannot be read, or is not what it must be.
     pub fn new(config: RegistryConfig) -> Result<Self, ConfigError> {
-        Ok(Self {
-            client: Client::new(&config)?,
-            without_referrers: Lacking::default(),
-            without_signatures: Lacking::default(),
-            tagged: Arc::default(),
-            registries: Registries::new(&config)?,
-            flights: Flights::default(),
-            patience: config.patience(),
-        })
+        Ok(Self::over(Client::new(&config)?, Arc::default(), Registries::new(&config)?, config.patience()))
     }
 
     /// A store over the same connections for somebody whose credentials, by `host` or `host/path`, go before those of this one.
     /// Tokens and answers are not shared.
     #[must_use]
     pub fn of_reader(&self, credentials: &BTreeMap<String, Credential>) -> Self {
-        Self {
-            client: self.client.of_reader(credentials),
-            without_referrers: Lacking::default(),
-            without_signatures: Lacking::default(),
-            // Whoever is told by the registry what a tag names may see what that is.
-            tagged: Arc::clone(&self.tagged),
-            registries: self.registries.clone(),
-            flights: Flights::default(),
-            patience: self.patience,
-        }
+        // Whoever is told by the registry what a tag names may see what that is.
+        let tagged = Arc::clone(&self.tagged);
+        Self::over(self.client.of_reader(credentials), tagged, self.registries.clone(), self.patience)
+    }
+
+    /// A store that knows nothing yet of what registries lack.
+    fn over(client: Client, tagged: Arc<Tagged>, registries: Registries, patience: Patience) -> Self {
+        let (without_referrers, without_signatures) = (Lacking::default(), Lacking::default());
+        Self { client, without_referrers, without_signatures, tagged, registries, flights: Flights::default(), patience }
     }
 
     async fn answer(&self, image: &ImageRef, want: &Want, deadline: Instant) -> Result<Vec<Blob>, StoreError> {
@@ -155,9 +146,7 @@ impl RegistryStore {
         };
         Ok(vec![Blob::new(bytes)])
     }
-}
 
-impl RegistryStore {
     /// The manifest that a tag names. If it is known which one that was, the head of the answer tells whether it still is; its
     /// bytes have been hashed, and a registry that lies about it could as well serve the old manifest.
     async fn tagged(&self, call: Call<'_>, tag: &Tag, max_bytes: u64) -> Result<Bytes, StoreError> {
@@ -169,8 +158,7 @@ impl RegistryStore {
             }
         }
         let reply = self.client.get(call, &resource).await?.good().await?;
-        let announced = announced(&reply);
-        let bytes = body_of_tag(reply, max_bytes).await?;
+        let (bytes, announced) = body_of_tag(reply, max_bytes).await?;
         // Heads of a registry that announces nothing would tell nothing.
         if let Some(digest) = announced {
             self.tagged.keep(name, Manifest { digest, bytes: bytes.clone() });
@@ -263,10 +251,13 @@ fn announced(reply: &Reply) -> Option<Digest> {
     reply.headers().get(CONTENT_DIGEST).and_then(|value| Digest::parse(value.to_str().ok()?).ok())
 }
 
-/// Reads what was asked for by tag. A header that names another digest than the body's is a lie or an accident.
-pub(crate) async fn body_of_tag(reply: Reply, max_bytes: u64) -> Result<Bytes, StoreError> {
-    match announced(&reply) {
-        Some(digest) => body_of(reply, &digest, max_bytes).await,
-        None => reply.body(max_bytes).await,
-    }
+/// Reads what was asked for by tag, and the digest that was announced for it. A header that names another digest than the body's is
+/// a lie or an accident.
+pub(crate) async fn body_of_tag(reply: Reply, max_bytes: u64) -> Result<(Bytes, Option<Digest>), StoreError> {
+    let announced = announced(&reply);
+    let bytes = match &announced {
+        Some(digest) => body_of(reply, digest, max_bytes).await?,
+        None => reply.body(max_bytes).await?,
+    };
+    Ok((bytes, announced))
 }

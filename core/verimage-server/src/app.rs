@@ -46,10 +46,7 @@ impl App {
     pub(crate) fn new(config: ServerConfig, policies: Policies, engine: Verimage, metrics: Arc<Metrics>) -> Arc<Self> {
         let judging = Judging::new(Arc::clone(&metrics), config.deadline(None));
         let readers = config.pull_secrets.as_ref().map(|pull| {
-            let api = match &pull.kubeconfig {
-                Some(file) => KubernetesApi::new().kubeconfig([file.clone()]),
-                None => KubernetesApi::of_machine(),
-            };
+            let api = KubernetesApi::of(pull.kubeconfig.clone());
             Readers::new(api, engine.clone(), Duration::from_secs(pull.kept_seconds))
         });
         Arc::new(Self {

@@ -46,10 +46,7 @@ struct PageMetadata {
 
 /// Adds the images of a cluster.
 pub(super) async fn read(choice: &ClusterChoice, inventory: &mut Inventory) -> Result<(), Failure> {
-    let api = match &choice.kubeconfig {
-        Some(file) => KubernetesApi::new().kubeconfig([file.clone()]),
-        None => KubernetesApi::of_machine(),
-    };
+    let api = KubernetesApi::of(choice.kubeconfig.clone());
     let (api, name) = match &choice.context {
         Some(context) => (api.context(context), format!("context {context}")),
         None => (api, "current context".to_owned()),

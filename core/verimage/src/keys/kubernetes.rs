@@ -59,9 +59,9 @@ struct Secret {
 }
 
 impl KubernetesApi {
-    /// The cluster that `kubectl` would use here, else the one this process runs in.
-    pub fn of_machine() -> Self {
-        crate::keys::environment::cluster()
+    /// The cluster of this kubeconfig; if none is named, the one that `kubectl` would use here, else the one this process runs in.
+    pub fn of(kubeconfig: Option<PathBuf>) -> Self {
+        kubeconfig.map_or_else(crate::keys::environment::cluster, |file| Self::new().kubeconfig([file]))
     }
 
     /// No cluster yet.
