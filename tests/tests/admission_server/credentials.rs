@@ -18,7 +18,7 @@ use verimage::Verimage;
 use verimage::registry::RegistryConfig;
 use verimage_server::{Server, ServerConfig, StartError};
 
-use crate::world::{client, fixtures, write_certificate, write_policy_for_all};
+use crate::world::{ask, client, fixtures, object, write_certificate, write_policy_for_all};
 
 /// A registry that holds one signed image, and the API of a cluster, on one address.
 #[derive(Debug, Default)]
@@ -115,14 +115,12 @@ impl World {
     async fn review(&self, server: &Server, namespace: &str, mut spec: Value, image: &str) -> Result<(), String> {
         let client = client(&fs::read_to_string(self.folder.path().join("tls.crt")).unwrap());
         spec["containers"] = json!([{"name": "a", "image": image}]);
-        let request = json!({"uid": "u", "operation": "CREATE", "namespace": namespace,
-            "kind": {"group": "", "version": "v1", "kind": "Pod"}, "object": {"spec": spec}});
-        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
-        let sent = client.post(format!("https://{}/validate", server.address())).header("Content-Type", "application/json");
-        let answer: Value = serde_json::from_str(&sent.body(body.to_string()).send().await.unwrap().text().await.unwrap()).unwrap();
-        match answer["response"]["allowed"].as_bool().unwrap() {
+        let mut request = object("", "Pod", json!({"spec": spec}));
+        request["namespace"] = namespace.into();
+        let answer = ask(&client, &format!("https://{}/validate", server.address()), &request).await;
+        match answer["allowed"].as_bool().unwrap() {
             true => Ok(()),
-            false => Err(answer["response"]["status"]["message"].as_str().unwrap().to_owned()),
+            false => Err(answer["status"]["message"].as_str().unwrap().to_owned()),
         }
     }
 }

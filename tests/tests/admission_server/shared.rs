@@ -12,13 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use reqwest::Client;
-use serde_json::{Value, json};
 use tempfile::TempDir;
 use verimage::Verimage;
 use verimage::core::SignatureStore;
 use verimage_server::{Server, ServerConfig, StartError};
 
-use crate::world::{Layouts, client, write_certificate, write_policy_for_all};
+use crate::world::{Layouts, ask, client, pod, write_certificate, write_policy_for_all};
 
 /// A Redis of this test alone.
 struct Redis {
@@ -101,12 +100,8 @@ impl Replica {
 
     /// Whether a pod with this image is admitted, and how many questions that took.
     async fn judge(&self, image: &str) -> (bool, usize) {
-        let request = json!({"uid": "u", "operation": "CREATE", "namespace": "n", "kind": {"group": "", "version": "v1", "kind": "Pod"},
-            "object": {"spec": {"containers": [{"name": "a", "image": image}]}}});
-        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).to_string();
-        let sent = self.client.post(format!("https://{}/validate", self.server.address())).header("Content-Type", "application/json");
-        let answer: Value = serde_json::from_str(&sent.body(body).send().await.unwrap().text().await.unwrap()).unwrap();
-        (answer["response"]["allowed"] == true, self.layouts.fetched.swap(0, Ordering::Relaxed))
+        let answer = ask(&self.client, &format!("https://{}/validate", self.server.address()), &pod(&[image])).await;
+        (answer["allowed"] == true, self.layouts.fetched.swap(0, Ordering::Relaxed))
     }
 }
 

@@ -101,6 +101,17 @@ pub(crate) fn write_certificate(folder: &Path) -> String {
     made.cert.pem()
 }
 
+/// The response within the answer to a request.
+pub(crate) async fn ask(client: &Client, url: &str, request: &Value) -> Value {
+    let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).to_string();
+    let response = client.post(url).header("Content-Type", "application/json").body(body).send().await.unwrap();
+    let (status, text) = (response.status(), response.text().await.unwrap());
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer["response"]["uid"], "u");
+    answer["response"].clone()
+}
+
 /// Whoever trusts this certificate and no other.
 pub(crate) fn client(pem: &str) -> Client {
     let root = reqwest::Certificate::from_pem(pem.as_bytes()).unwrap();
@@ -171,12 +182,7 @@ impl World {
 
     /// The response within the answer to a request.
     pub(crate) async fn ask(&self, path: &str, request: &Value) -> Value {
-        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
-        let (status, text) = self.send(path, body.to_string().into_bytes(), "application/json").await;
-        assert_eq!(status, StatusCode::OK, "{text}");
-        let answer: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(answer["response"]["uid"], "u");
-        answer["response"].clone()
+        ask(&self.client, &self.url(path), request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, String) {
