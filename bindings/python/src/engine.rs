@@ -27,6 +27,13 @@ pub(crate) struct Engine {
     engine: PerProcess<Verimage>,
 }
 
+/// What became of a question that nobody waits for in place.
+#[derive(IntoPyObject)]
+pub(crate) enum Begun {
+    Done(Verdict),
+    UnderWay(Call),
+}
+
 #[pymethods]
 impl Engine {
     #[new]
@@ -106,28 +113,7 @@ impl Engine {
         tasks::wait(py, self.judge(py, &QuestionArguments { image, name, platform, at, all_evidence }, policy)?)
     }
 
-    /// The verdict that is there without a question to anybody.
-    #[pyo3(signature = (image, policy, *, name = None, platform = None, at = None, all_evidence = false))]
-    #[allow(clippy::too_many_arguments, reason = "the options of one question")]
-    fn kept(
-        &self,
-        py: Python<'_>,
-        image: &str,
-        policy: &Bound<'_, PyAny>,
-        name: Option<&str>,
-        platform: Option<&str>,
-        at: Option<&str>,
-        all_evidence: bool,
-    ) -> PyResult<Option<Verdict>> {
-        let PolicyArgument::Loaded(policy) = PolicyArgument::read(policy)? else { return Ok(None) };
-        let engine = self.here(py)?;
-        tasks::contained_now(py, || {
-            let request = QuestionArguments { image, name, platform, at, all_evidence }.request(py)?;
-            Ok(engine.kept(&request, &policy).map(|verdict| Verdict { verdict }))
-        })
-    }
-
-    /// Begins to judge one image; the verdict goes to `callback(verdict, None)`, an error to `callback(None, error)`.
+    /// The verdict, if it is there without a question to anybody; else begins to judge the image, and the verdict goes to `callback(verdict, None)`, an error to `callback(None, error)`.
     #[pyo3(signature = (callback, image, policy, *, name = None, platform = None, at = None, all_evidence = false))]
     #[allow(clippy::too_many_arguments, reason = "the options of one question")]
     fn start(
@@ -140,8 +126,12 @@ impl Engine {
         platform: Option<&str>,
         at: Option<&str>,
         all_evidence: bool,
-    ) -> PyResult<Call> {
-        tasks::start(py, callback, self.judge(py, &QuestionArguments { image, name, platform, at, all_evidence }, policy)?)
+    ) -> PyResult<Begun> {
+        let question = QuestionArguments { image, name, platform, at, all_evidence };
+        if let Some(verdict) = self.kept(py, &question, policy)? {
+            return Ok(Begun::Done(verdict));
+        }
+        tasks::start(py, callback, self.judge(py, &question, policy)?).map(Begun::UnderWay)
     }
 }
 
@@ -149,6 +139,12 @@ impl Engine {
     /// The engine of this process.
     fn here(&self, py: Python<'_>) -> PyResult<Verimage> {
         tasks::contained_now(py, || self.engine.get(py, || self.options.build()).map_err(|error| errors::library(py, &error)))
+    }
+
+    fn kept(&self, py: Python<'_>, question: &QuestionArguments<'_>, policy: &Bound<'_, PyAny>) -> PyResult<Option<Verdict>> {
+        let PolicyArgument::Loaded(policy) = PolicyArgument::read(policy)? else { return Ok(None) };
+        let engine = self.here(py)?;
+        tasks::contained_now(py, || Ok(engine.kept(&question.request(py)?, &policy).map(|verdict| Verdict { verdict })))
     }
 
     fn judge(

@@ -136,10 +136,6 @@ class Verimage:
         all_evidence: bool = False,
     ) -> Verdict:
         """Judges one image. Cancelling the call, also by a timeout, ends the work behind it."""
-        engine, chosen, moment = self._open(), self._chosen(policy), _time(at)
-        known = engine.kept(image, chosen, name=name, platform=platform, at=moment, all_evidence=all_evidence)
-        if known is not None:
-            return known
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Verdict] = loop.create_future()
 
@@ -157,11 +153,15 @@ class Verimage:
             except RuntimeError:
                 pass  # The loop was closed: nobody waits any more.
 
-        call = engine.start(finished, image, chosen, name=name, platform=platform, at=moment, all_evidence=all_evidence)
+        begun = self._open().start(
+            finished, image, self._chosen(policy), name=name, platform=platform, at=_time(at), all_evidence=all_evidence
+        )
+        if isinstance(begun, Verdict):
+            return begun
         try:
             return await future
         finally:
-            call.cancel()
+            begun.cancel()
 
     def verify_many(
         self,
@@ -211,7 +211,11 @@ class Verimage:
                 future.set_exception(error or RuntimeError("no verdict and no error"))
 
         try:
-            return self._open().start(finished, image, policy, **options), future
+            begun = self._open().start(finished, image, policy, **options)
+            if isinstance(begun, Verdict):
+                future.set_result(begun)
+                return None, future
+            return begun, future
         except Exception as error:
             future.set_exception(error)
             return None, future

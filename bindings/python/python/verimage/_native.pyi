@@ -73,16 +73,6 @@ class Engine:
         at: str | None = None,
         all_evidence: bool = False,
     ) -> Verdict: ...
-    def kept(
-        self,
-        image: str,
-        policy: _PolicyArgument,
-        *,
-        name: str | None = None,
-        platform: str | None = None,
-        at: str | None = None,
-        all_evidence: bool = False,
-    ) -> Verdict | None: ...
     def start(
         self,
         callback: _Callback,
@@ -93,7 +83,7 @@ class Engine:
         platform: str | None = None,
         at: str | None = None,
         all_evidence: bool = False,
-    ) -> Call: ...
+    ) -> Verdict | Call: ...
 
 @final
 class Policy:
