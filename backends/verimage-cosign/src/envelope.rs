@@ -99,8 +99,7 @@ pub(crate) fn signature(layer: &Descriptor) -> Result<Vec<u8>, String> {
     if text.len() > MAX_SIGNATURE_TEXT {
         return Err(format!("the signature is longer than {MAX_SIGNATURE_TEXT} characters"));
     }
-    let joined: String = text.chars().filter(|symbol| !matches!(symbol, '\n' | '\r')).collect();
-    match STANDARD.decode(joined) {
+    match STANDARD.decode(text.replace(['\n', '\r'], "")) {
         Ok(bytes) if !bytes.is_empty() => Ok(bytes),
         Ok(_) => Err("the signature is empty".to_owned()),
         Err(error) => Err(format!("the signature is not base64: {error}")),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
@@ -37,13 +38,22 @@ impl DigestAlgorithm {
         }
     }
 
-    fn hash(self, content: &[u8]) -> Vec<u8> {
+    fn hash(self, content: &[u8]) -> [u8; LONGEST] {
         match self {
-            Self::Sha256 => Sha256::digest(content).to_vec(),
-            Self::Sha384 => Sha384::digest(content).to_vec(),
-            Self::Sha512 => Sha512::digest(content).to_vec(),
+            Self::Sha256 => padded(&Sha256::digest(content)),
+            Self::Sha384 => padded(&Sha384::digest(content)),
+            Self::Sha512 => padded(&Sha512::digest(content)),
         }
     }
+}
+
+/// The length of the longest hash, in bytes.
+const LONGEST: usize = 64;
+
+fn padded(hash: &[u8]) -> [u8; LONGEST] {
+    let mut bytes = [0; LONGEST];
+    bytes.iter_mut().zip(hash).for_each(|(byte, of_hash)| *byte = *of_hash);
+    bytes
 }
 
 /// A content digest such as `sha256:9f86…`: a known algorithm and lower-case hexadecimal of its exact length.
@@ -57,7 +67,8 @@ impl DigestAlgorithm {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
     algorithm: DigestAlgorithm,
-    hash: Box<[u8]>,
+    /// With zeros behind a shorter hash.
+    hash: [u8; LONGEST],
 }
 
 impl Digest {
@@ -79,18 +90,20 @@ impl Digest {
         if !digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(DigestError::Malformed);
         }
-        let hash = hex::decode(digits).map_err(|_| DigestError::Malformed)?;
-        Ok(Self { algorithm, hash: hash.into() })
+        let mut hash = [0; LONGEST];
+        let bytes = hash.get_mut(..algorithm.length()).ok_or(DigestError::Malformed)?;
+        hex::decode_to_slice(digits, bytes).map_err(|_| DigestError::Malformed)?;
+        Ok(Self { algorithm, hash })
     }
 
     /// The SHA-256 digest of `content`.
     pub fn sha256(content: &[u8]) -> Self {
-        Self { algorithm: DigestAlgorithm::Sha256, hash: Sha256::digest(content).to_vec().into() }
+        Self { algorithm: DigestAlgorithm::Sha256, hash: DigestAlgorithm::Sha256.hash(content) }
     }
 
     /// A digest whose SHA-256 hash is already known.
     pub fn of_sha256(hash: [u8; 32]) -> Self {
-        Self { algorithm: DigestAlgorithm::Sha256, hash: hash.into() }
+        Self { algorithm: DigestAlgorithm::Sha256, hash: padded(&hash) }
     }
 
     /// The algorithm before the colon.
@@ -103,18 +116,18 @@ impl Digest {
         self.with_digits(str::to_owned)
     }
 
-    /// The hexadecimal digits without an allocation. The longest hash has 64 bytes.
+    /// The hexadecimal digits without an allocation.
     fn with_digits<T>(&self, use_digits: impl FnOnce(&str) -> T) -> T {
-        let mut buffer = [0; 128];
-        let digits = buffer.get_mut(..self.hash.len() * 2).unwrap_or_default();
+        let mut buffer = [0; 2 * LONGEST];
         // The buffer is twice as long as the hash, which is all that could be wrong.
-        let _ = hex::encode_to_slice(&self.hash, digits);
+        let _ = hex::encode_to_slice(self.hash, &mut buffer);
+        let digits = buffer.get(..2 * self.algorithm.length()).unwrap_or_default();
         use_digits(str::from_utf8(digits).unwrap_or_default())
     }
 
     /// Whether `content` hashes to this digest.
     pub fn matches(&self, content: &[u8]) -> bool {
-        self.algorithm.hash(content) == *self.hash
+        self.algorithm.hash(content) == self.hash
     }
 }
 
@@ -147,8 +160,22 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// Reads a digest without a copy of its text.
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Digest;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a digest")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+        Digest::parse(text).map_err(E::custom)
     }
 }
 

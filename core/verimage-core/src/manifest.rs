@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use crate::digest::Digest;
@@ -40,14 +41,32 @@ impl Manifest {
     /// # Errors
     /// A sentence on what does not fit.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let value = json::strict_value(bytes).map_err(|error| format!("the manifest is not strict JSON: {error}"))?;
-        let has = |key: &str| value.get(key).is_some();
-        match (has("manifests"), has("layers") || has("config") || has("fsLayers")) {
+        let text = json::strict(bytes).map_err(|error| format!("the manifest is not strict JSON: {error}"))?;
+        let members: Members = serde_json::from_str(text).map_err(|error| format!("the manifest does not fit: {error}"))?;
+        match (members.manifests.is_some(), members.layers.is_some() || members.config.is_some() || members.fs_layers.is_some()) {
             (true, true) => Err("the manifest is an index and an image at once".to_owned()),
-            (true, false) => read::<Index>(value, &[OCI_INDEX, DOCKER_INDEX]).map(Self::Index),
-            (false, _) => read::<ImageManifest>(value, &[OCI_MANIFEST, DOCKER_MANIFEST]).map(Self::Image),
+            (true, false) => read::<Index>(text, &[OCI_INDEX, DOCKER_INDEX]).map(Self::Index),
+            (false, _) => read::<ImageManifest>(text, &[OCI_MANIFEST, DOCKER_MANIFEST]).map(Self::Image),
         }
     }
+}
+
+/// Which members tell the kinds of manifests apart; null is there, too.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Members {
+    #[serde(default, deserialize_with = "present")]
+    manifests: Option<()>,
+    #[serde(default, deserialize_with = "present")]
+    layers: Option<()>,
+    #[serde(default, deserialize_with = "present")]
+    config: Option<()>,
+    #[serde(default, deserialize_with = "present")]
+    fs_layers: Option<()>,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<()>, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| Some(()))
 }
 
 /// An image manifest.
@@ -133,8 +152,8 @@ impl Document for Index {
     }
 }
 
-fn read<T: Document>(value: serde_json::Value, types: &[&str]) -> Result<T, String> {
-    let document: T = serde_json::from_value(value).map_err(|error| format!("the manifest does not fit: {error}"))?;
+fn read<T: Document>(text: &str, types: &[&str]) -> Result<T, String> {
+    let document: T = serde_json::from_str(text).map_err(|error| format!("the manifest does not fit: {error}"))?;
     match document.header() {
         (2, None) => Ok(document),
         (2, Some(media_type)) if types.contains(&media_type) => Ok(document),
