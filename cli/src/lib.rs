@@ -48,10 +48,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn run(arguments: args::Arguments, console: &mut Console) -> Result<Exit, Failure> {
     let plan = plan::Plan::new(arguments, &plan::Environment::of_process())?;
-    let mut builder = match plan {
-        plan::Plan::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
-    };
+    // Threads are worth their start where many images are judged.
+    let mut builder =
+        if plan.is_large() { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
     let runtime = builder.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::usage(format!("this process cannot wait for answers: {error}")))?;
     let exit = runtime.block_on(commands::run(plan, console));

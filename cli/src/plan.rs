@@ -70,6 +70,17 @@ pub(crate) enum Plan {
     Completions(CompletionsArguments),
 }
 
+impl Plan {
+    /// Whether there is work for more than one core.
+    pub(crate) fn is_large(&self) -> bool {
+        match self {
+            Self::Serve(_) | Self::Audit(_) => true,
+            Self::Verify(VerifyPlan { task: VerifyTask::Judge { questions, .. }, .. }) => questions.len() > 1,
+            _ => false,
+        }
+    }
+}
+
 /// Where the policy comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum PolicyChoice {

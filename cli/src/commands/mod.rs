@@ -11,6 +11,7 @@ mod policy;
 mod resolve;
 mod score;
 mod serve;
+mod task;
 mod triangulate;
 mod trust;
 mod verify;

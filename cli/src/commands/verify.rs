@@ -10,6 +10,7 @@ use verimage::{Error, ImageRef, Policy, Replayed, Transcript, Verdict, Verificat
 use crate::args::{TransportArguments, VerdictFormat};
 use crate::commands::load::{self, Keys};
 use crate::commands::score::Score;
+use crate::commands::task;
 use crate::failure::{Exit, Failure};
 use crate::output::{Console, Page};
 use crate::plan::{PolicyChoice, Question, VerifyPlan, VerifyTask};
@@ -56,7 +57,7 @@ async fn judge(
 ) -> Result<Option<Failure>, Failure> {
     let mut unsaved = None;
     let engine = &transport::engine(transport)?;
-    let answers = stream::iter(questions).map(async |question| (engine.run(&question.request, policy).await, question));
+    let answers = stream::iter(questions).map(async |question| (task::run(engine, question.request.clone(), policy).await, question));
     let mut answers = std::pin::pin!(answers.buffered(jobs));
     while let Some((answer, question)) = answers.next().await {
         match answer {

@@ -20,6 +20,7 @@ use verimage::{ImageSource, Policy, Request, Verdict, Verimage};
 
 use crate::args::Rate;
 use crate::commands::load::{self, Keys};
+use crate::commands::task;
 use crate::failure::{Exit, Failure};
 use crate::output::{Console, Page, Tone};
 use crate::plan::AuditPlan;
@@ -89,7 +90,7 @@ impl Audit {
         }
         let mut request = Request::new(source.clone());
         request.at = self.at;
-        let verdict = match self.engine.run(&request, &self.policy).await {
+        let verdict = match task::run(&self.engine, request, &self.policy).await {
             Ok(verification) => verification.verdict,
             Err(error) => return Ok(Err(error.to_string())),
         };
