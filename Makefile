@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all bench bench-ratios bench-peers bench-admission fuzz-smoke codes tools
+.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all bench bench-ratios bench-peers bench-admission fuzz-smoke attacks codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -89,6 +89,10 @@ bench-admission:
 
 fuzz-smoke:
 	@fuzz/smoke.sh
+
+# docs/attacks.md from tests/attacks.toml; a test compares them.
+attacks:
+	@$(CARGO) run --quiet -p verimage-tests --example attacks > docs/attacks.md
 
 # docs/codes.md from the table in the code.
 codes:

@@ -569,6 +569,21 @@ mod tests {
         Arguments::command().debug_assert();
     }
 
+    /// What stands among the arguments can be read by every process.
+    #[test]
+    fn no_argument_is_a_secret() {
+        let mut commands = vec![Arguments::command()];
+        let mut seen = 0;
+        while let Some(command) = commands.pop() {
+            for name in command.get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(!["password", "passphrase", "secret", "token", "user"].iter().any(|word| name.contains(word)), "--{name}");
+                seen += 1;
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
+        assert!(seen > 50, "{seen}");
+    }
+
     #[test]
     fn durations() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));

@@ -470,6 +470,20 @@ fn a_recording_gives_the_same_verdict() {
     assert!(String::from_utf8_lossy(&other.stderr).contains("is a recording of registry.example/demo/app:v1"));
 }
 
+/// CVE-2023-33957: whoever lists what an image has is not drowned in it.
+#[test]
+fn an_inspection_shows_a_part_and_how_much_there_is_beside_it() {
+    for (layout, left_out) in
+        [("attack-too-many-layers", Some("and 937 more")), ("attack-bundle-too-many-referrers", Some("and 6 more")), ("p256", None)]
+    {
+        let inspected = run(&["inspect", &format!("oci:tests/fixtures/cosign/layouts/{layout}:v1")], &[]);
+        let text = String::from_utf8(inspected.stdout).unwrap();
+        assert_eq!(inspected.status.code(), Some(0), "{layout}: {text}");
+        assert_eq!(text.contains(" more"), left_out.is_some(), "{layout}: {text}");
+        assert!(left_out.is_none_or(|words| text.contains(words)), "{layout}: {text}");
+    }
+}
+
 #[test]
 fn a_recording_cannot_steer_the_terminal() {
     let file = scratch("steering").join("transcript.json");

@@ -2,9 +2,10 @@
 //!
 //! It calls the product's public interfaces and decides nothing itself. The grammar of the cases is the corpus's own.
 //!
-//! Beside it, what tests share: a sigstore [`instance`] that signs, and a registry in [`memory`].
+//! Beside it, what tests share: a sigstore [`instance`] that signs, and a registry in [`memory`]; and the book of [`attacks`].
 
 mod admission;
+pub mod attacks;
 pub mod bundle;
 mod canonical;
 mod cosign;

@@ -391,6 +391,26 @@ fn ghsa_273p_m2cw_6833_and_others_malformed_entries() {
     table.check();
 }
 
+/// GHSA-4c4x-jm2x-pf9j: the log fetched a key from the address in an entry. Here nobody is asked, whatever stands there: the
+/// instance's web panics if it is.
+#[test]
+fn ghsa_4c4x_jm2x_pf9j_an_address_in_place_of_a_key() {
+    let (world, question) = world();
+    let good = world.keyless(&Leaf::github()).sign_image(IMAGE);
+    let kind = (good.entries[0].kind.as_str(), good.entries[0].version.as_str());
+    let with = |key: &dyn Fn(&Value) -> Value| {
+        let mut body: Value = serde_json::from_slice(&good.entries[0].body).unwrap();
+        body["spec"]["signature"]["publicKey"] = key(&body["spec"]["signature"]["publicKey"]);
+        [good.changed(|it| it.entries = vec![world.rekor.enter(kind, &body, SIGNED)])]
+    };
+    let address = "http://169.254.169.254/latest/meta-data";
+    Table::new()
+        .accept_each("the key", &question, &with(&Value::clone))
+        .refuse_each("an address", &question, &with(&|_| json!({"url": address})), MISMATCH)
+        .refuse_each("the key and an address", &question, &with(&|key| json!({"content": key["content"], "url": address})), MISMATCH)
+        .check();
+}
+
 /// Every place in a document, itself first.
 fn pointers(value: &Value, at: String) -> Vec<String> {
     let below: Vec<String> = match value {

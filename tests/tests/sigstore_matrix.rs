@@ -52,70 +52,70 @@ fn other(world: &Instance, signed: &Signed) -> Signed {
 }
 
 macro_rules! twins {
-    ($($make:ident $name:ident: $code:literal, $change:expr;)*) => {
+    ($(#[test] fn $name:ident($make:ident, $code:literal, $change:expr);)*) => {
         $(#[test] fn $name() { $make(stringify!($name), $code, $change); })*
     };
 }
 
 twins! {
-    twin swapped_payload: "signature-invalid", |world, good| good.changed(|it| it.payload = other(world, good).payload);
-    twin swapped_signature: "signature-invalid", |world, good| good.changed(|it| it.signature = other(world, good).signature);
-    twin swapped_certificate: "signature-invalid", |world, good| {
+    #[test] fn swapped_payload(twin, "signature-invalid", |world, good| good.changed(|it| it.payload = other(world, good).payload));
+    #[test] fn swapped_signature(twin, "signature-invalid", |world, good| good.changed(|it| it.signature = other(world, good).signature));
+    #[test] fn swapped_certificate(twin, "signature-invalid", |world, good| {
         let leaf = Leaf { key: Key::p256("another"), ..Leaf::github() };
         good.changed(|it| it.certificate = Some(world.certify(&leaf)))
-    };
-    twin certificate_of_the_same_key_for_another: "log-entry-mismatch", |world, good| {
+    });
+    #[test] fn certificate_of_the_same_key_for_another(twin, "log-entry-mismatch", |world, good| {
         good.changed(|it| it.certificate = Some(world.certify(&Leaf { serial: 78, ..Leaf::github() })))
-    };
-    twin swapped_promise: "log-proof-invalid", |world, good| good.entry(|it| it.promise = other(world, good).entries[0].promise.clone());
-    twin promise_of_another_log: "log-proof-invalid", |_, good| {
+    });
+    #[test] fn swapped_promise(twin, "log-proof-invalid", |world, good| good.entry(|it| it.promise = other(world, good).entries[0].promise.clone()));
+    #[test] fn promise_of_another_log(twin, "log-proof-invalid", |_, good| {
         good.entry(|it| it.promise = Some(Rekor::v1("rekor.example", Key::p256("another log")).promise(it)))
-    };
-    twin swapped_entry: "log-entry-mismatch", |world, good| good.changed(|it| it.entries = other(world, good).entries);
-    twin body_edited: "log-proof-invalid", |_, good| good.entry(|it| it.body.insert(1, b' '));
-    tiles_twin body_edited_with_its_proof_kept: "log-proof-invalid", |world, good| {
+    });
+    #[test] fn swapped_entry(twin, "log-entry-mismatch", |world, good| good.changed(|it| it.entries = other(world, good).entries));
+    #[test] fn body_edited(twin, "log-proof-invalid", |_, good| good.entry(|it| it.body.insert(1, b' ')));
+    #[test] fn body_edited_with_its_proof_kept(tiles_twin, "log-proof-invalid", |world, good| {
         let other = world.keyless_tiles(&Leaf::email()).attest(&image_statement(IMAGE));
         good.entry(|it| it.body = other.entries[0].body.clone())
-    };
-    tiles_twin proof_for_another_leaf: "log-proof-invalid", |world, good| {
+    });
+    #[test] fn proof_for_another_leaf(tiles_twin, "log-proof-invalid", |world, good| {
         good.entry(|it| it.proof = Some(world.tiles.prove(b"another leaf")))
-    };
-    tiles_twin root_hash_of_another_checkpoint: "log-proof-invalid", |world, good| {
+    });
+    #[test] fn root_hash_of_another_checkpoint(tiles_twin, "log-proof-invalid", |world, good| {
         good.proof(|it| it.root = world.tiles.prove(b"another leaf").root)
-    };
-    tiles_twin checkpoint_of_another_tree: "log-proof-invalid", |world, good| {
+    });
+    #[test] fn checkpoint_of_another_tree(tiles_twin, "log-proof-invalid", |world, good| {
         good.proof(|it| it.checkpoint = world.tiles.prove(b"another leaf").checkpoint)
-    };
-    tiles_twin checkpoint_size_edited: "log-proof-invalid", |_, good| {
+    });
+    #[test] fn checkpoint_size_edited(tiles_twin, "log-proof-invalid", |_, good| {
         good.proof(|it| it.checkpoint = it.checkpoint.replacen("\n8\n", "\n80\n", 1))
-    };
-    tiles_twin checkpoint_key_hint_edited: "log-proof-invalid", |world, good| {
+    });
+    #[test] fn checkpoint_key_hint_edited(tiles_twin, "log-proof-invalid", |world, good| {
         good.proof(|it| {
             let text = it.checkpoint.split_once("\n\n").unwrap().0.to_owned() + "\n";
             let line = rekor::signature_line(&world.tiles.host, &[1, 2, 3, 4], &world.tiles.key.sign(text.as_bytes()));
             it.checkpoint = format!("{text}\n{line}");
         })
-    };
-    tiles_twin index_of_the_second_generation_differs: "log-proof-invalid", |_, good| good.entry(|it| it.index += 1);
-    twin integrated_a_second_after_the_leaf: "certificate-expired", |world, good| {
+    });
+    #[test] fn index_of_the_second_generation_differs(tiles_twin, "log-proof-invalid", |_, good| good.entry(|it| it.index += 1));
+    #[test] fn integrated_a_second_after_the_leaf(twin, "certificate-expired", |world, good| {
         in_the_form_of(good, &Signer { time: ISSUED + LEAF_SECONDS + 1, ..world.keyless(&Leaf::github()) })
-    };
-    twin integrated_a_second_before_the_leaf: "certificate-expired", |world, good| {
+    });
+    #[test] fn integrated_a_second_before_the_leaf(twin, "certificate-expired", |world, good| {
         in_the_form_of(good, &Signer { time: ISSUED - 1, ..world.keyless(&Leaf::github()) })
-    };
-    tiles_twin token_over_another_signature: "timestamp-invalid", |world, good| {
+    });
+    #[test] fn token_over_another_signature(tiles_twin, "timestamp-invalid", |world, good| {
         good.changed(|it| it.tokens = vec![world.timestamps.stamp(b"another signature", &Token::default())])
-    };
-    tiles_twin token_of_an_unknown_root: "timestamp-invalid", |_, good| {
+    });
+    #[test] fn token_of_an_unknown_root(tiles_twin, "timestamp-invalid", |_, good| {
         let root = Authority::root("unknown", Key::p256("unknown"), AUTHORITY_YEARS);
         let unknown = TimestampAuthority::new("https://unknown.example", &root, Key::p256("unknown signer"));
         good.changed(|it| it.tokens = vec![unknown.stamp(&it.signature, &Token::default())])
-    };
-    twin signed_for_a_parent_index: "subject-mismatch", |world, good| {
+    });
+    #[test] fn signed_for_a_parent_index(twin, "subject-mismatch", |world, good| {
         let index = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [{
             "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": IMAGE, "size": IMAGE_MANIFEST.len()}]});
         about(good, &world.keyless(&Leaf::github()), &verimage_tests::memory::digest(index.to_string().as_bytes()))
-    };
+    });
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use verimage_core::{ImageRef, Place, RoleVersion, SignatureStore, StoreError, StoreErrorKind, Want, What};
 use verimage_notary_server::NotaryServerStore;
@@ -25,6 +26,8 @@ enum Mood {
     Bearer,
     Basic,
     Status(&'static str),
+    /// Says this much, and then nothing until the other side hangs up.
+    Stalls(&'static str),
 }
 
 impl Server {
@@ -56,6 +59,10 @@ fn answer_one(mut client: TcpStream, address: SocketAddr, mood: Mood, heads: &Se
     let mut head = String::new();
     while reader.read_line(&mut head).unwrap_or(0) > 2 {}
     let _ = heads.send(head.clone());
+    if let Mood::Stalls(beginning) = mood {
+        let _ = client.write_all(beginning.as_bytes()).and_then(|()| reader.read_to_end(&mut Vec::new()));
+        return;
+    }
     let lower = head.to_ascii_lowercase();
     let path = head.split(' ').nth(1).unwrap_or_default();
     let challenge = match mood {
@@ -151,4 +158,16 @@ async fn a_server_that_is_not_there_is_unavailable() {
     assert_eq!(fetch(RegistryConfig::default(), &want).await.unwrap_err().kind, StoreErrorKind::Unavailable);
     let other = Want::other("lines", "line", "a", 10);
     assert_eq!(fetch(RegistryConfig::default(), &other).await.unwrap_err().kind, StoreErrorKind::Unavailable);
+}
+
+/// Slow retrieval: a server that says nothing, or does not come to its end.
+#[tokio::test]
+async fn a_silent_server_ends_at_the_deadline() {
+    for beginning in ["", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"] {
+        let server = Server::start(Mood::Stalls(beginning));
+        let config = RegistryConfig::default().timeout(Duration::from_millis(50));
+        let error = fetch(config, &server.want("timestamp", RoleVersion::Current)).await.unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::DeadlineExceeded, "{beginning:?}: {}", error.detail);
+        assert_eq!(server.asked().len(), 1);
+    }
 }

@@ -12,7 +12,9 @@ use tempfile::TempDir;
 use verimage::Verimage;
 use verimage_server::{Event, Server, StartError};
 
-use crate::world::{ONE_VERIFICATION, World, client, config, digest, message, object, pod, write_certificate, write_policy};
+use crate::world::{
+    ONE_VERIFICATION, World, client, config, digest, key_of, message, object, pod, replace, write_certificate, write_policy,
+};
 
 #[tokio::test]
 async fn pods_are_judged_and_pinned() {
@@ -263,6 +265,23 @@ async fn policy_and_certificate_are_taken_up_and_bad_ones_are_not() {
     }
     world.client = client(&pem);
     assert_eq!(world.ask("/validate", &request).await["allowed"], true);
+    world.server.stop().await.unwrap();
+}
+
+/// Ratify issue 1699: what was taken out of a file of the policy counts no longer, though the policy itself is written as before.
+#[tokio::test]
+async fn a_key_that_is_replaced_in_its_file_counts_no_longer() {
+    let mut world = World::new().await;
+    let folder = world.folder.path().to_owned();
+    let mut policy: Value = serde_json::from_slice(&fs::read(folder.join("policy.yaml")).unwrap()).unwrap();
+    policy["trust"]["k"] = json!({"publicKey": {"file": "k.pub"}});
+    replace(&folder, "k.pub", &key_of("other"));
+    replace(&folder, "policy.yaml", &policy.to_string());
+    for (key, admitted) in [("other", false), ("p256", true), ("other", false)] {
+        replace(&folder, "k.pub", &key_of(key));
+        assert!(matches!(world.events.recv().await, Some(Event::PolicyChanged { .. })));
+        assert_eq!(world.ask("/validate", &pod(&["registry.example/p256:v1"])).await["allowed"], admitted, "{key}");
+    }
     world.server.stop().await.unwrap();
 }
 

@@ -136,11 +136,20 @@ pub(crate) fn write_policy_for_all(folder: &Path) {
 }
 
 fn write_rules(folder: &Path, key: &str, rules: &Value) {
-    let pem = fs::read_to_string(fixtures().join(format!("keys/{key}.pub"))).unwrap();
+    let pem = key_of(key);
     let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": {"k": {"publicKey": {"pem": pem}}}, "rules": rules});
-    // Whoever reads it meanwhile finds the one or the other.
-    fs::write(folder.join("policy.new"), policy.to_string()).unwrap();
-    fs::rename(folder.join("policy.new"), folder.join("policy.yaml")).unwrap();
+    replace(folder, "policy.yaml", &policy.to_string());
+}
+
+/// The text of a public key of the fixtures.
+pub(crate) fn key_of(name: &str) -> String {
+    fs::read_to_string(fixtures().join(format!("keys/{name}.pub"))).unwrap()
+}
+
+/// Whoever reads the file meanwhile finds the one or the other.
+pub(crate) fn replace(folder: &Path, file: &str, text: &str) {
+    fs::write(folder.join("new"), text).unwrap();
+    fs::rename(folder.join("new"), folder.join(file)).unwrap();
 }
 
 pub(crate) fn config(folder: &Path) -> ServerConfig {

@@ -9,10 +9,10 @@ use crate::world::{JWS, KEY, World, jws};
 #[test]
 fn a_certificate_that_somebody_else_issued_is_no_anchor() {
     let chain = Pki::new(KEY).chain();
-    let error = World::new().trusting(&chain[0]).policy(CryptoSet::rustcrypto()).unwrap_err();
+    let error = World::new().trusting("acme", &chain[0]).policy(CryptoSet::rustcrypto()).unwrap_err();
     assert_eq!((error.code, error.pointer.as_str()), (Code::PolicyInvalid, "/rules/0/require/notation/stores/0"), "{error}");
     for authority in &chain[1..] {
-        World::new().trusting(authority).attach(JWS, &jws().build()).accepts();
+        World::new().trusting("acme", authority).attach(JWS, &jws().build()).accepts();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Notary Project signatures through the whole product, by the signer of `notation-rs`, which does wrong what it is asked to.
 
 mod anchors;
+mod attacks;
 mod codes;
 mod limits;
 #[path = "../../../backends/notation-rs/tests/suite/sign/mod.rs"]

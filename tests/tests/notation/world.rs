@@ -75,8 +75,18 @@ impl World {
     fn store(mut self, name: &str, kind: &str) -> Self {
         let root = pem(&Pki::new(KEY).root.der(ROOT));
         self.trust.insert(name.to_owned(), json!({"x509": {"pem": root, "type": kind}}));
+        self.with_all_stores()
+    }
+
+    fn with_all_stores(self) -> Self {
         let stores = self.trust.keys().cloned().collect::<Vec<_>>();
         self.with("stores", json!(stores))
+    }
+
+    /// With one anchor less.
+    pub fn without(mut self, name: &str) -> Self {
+        self.trust.remove(name);
+        self.with_all_stores()
     }
 
     /// With a field of the leaf.
@@ -90,9 +100,9 @@ impl World {
         self.store("stamps", "tsa")
     }
 
-    /// With another certificate as the anchor for signers.
-    pub fn trusting(mut self, der: &[u8]) -> Self {
-        self.trust["acme"]["x509"]["pem"] = Value::from(pem(der));
+    /// With another certificate as this anchor.
+    pub fn trusting(mut self, name: &str, der: &[u8]) -> Self {
+        self.trust[name]["x509"]["pem"] = Value::from(pem(der));
         self
     }
 

@@ -57,11 +57,11 @@ fn refused(result: Result<Updated, TrustError>, code: Code, words: &str) {
 
 /// One test for each attack: a fixture of that name, or the file in it that is served otherwise.
 macro_rules! attacks {
-    ($($name:ident: $fixture:literal $([$path:literal $says:expr])? => $code:ident, $words:literal;)+) => {
+    ($(#[tokio::test] async fn $name:ident($fixture:literal $([$path:literal $says:expr])? => $code:path, $words:literal);)+) => {
         $(#[tokio::test]
         async fn $name() {
             let server = Server::with(&fixture($fixture), vec![$(($path, $says))?]);
-            refused(first_update(&server, $fixture).await, Code::$code, $words);
+            refused(first_update(&server, $fixture).await, $code, $words);
         })+
 
         /// The fixtures that some attack names.
@@ -70,40 +70,40 @@ macro_rules! attacks {
 }
 
 attacks! {
-    wrong_hash: "wrong-hash" => MetadataInvalid, "sha256";
-    wrong_length_longer: "wrong-length-longer" => MetadataInvalid, "as long as the metadata says";
-    wrong_length_shorter: "wrong-length-shorter" => MetadataInvalid, "length 67";
-    wrong_snapshot_hash: "wrong-snapshot-hash" => MetadataInvalid, "snapshot.json: sha256";
-    wrong_snapshot_version: "wrong-snapshot-version" => MetadataInvalid, "snapshot version 5 does not match timestamp pin 3";
-    missing_target_file: "missing-target-file" => StoreUnavailable, "not found";
-    missing_target_entry: "missing-target-entry" => MetadataInvalid, "is not listed";
-    target_is_no_trust_root: "target-is-no-trust-root" => MetadataInvalid, "no trust root";
-    target_hash_leaves_folder: "target-hash-leaves-folder" => MetadataInvalid, "names a file `../../";
-    target_announced_huge: "target-announced-huge" => LimitExceeded, "1048576 bytes";
-    few_signatures_of_old_root: "few-signatures-of-old-root" => MetadataInvalid, "1/2";
-    few_signatures_of_new_root: "few-signatures-of-new-root" => MetadataInvalid, "1/2";
-    signature_twice: "signature-twice" => MetadataInvalid, "duplicate signature";
-    timestamp_unsigned: "timestamp-unsigned" => MetadataInvalid, "0/1";
-    timestamp_by_stranger: "timestamp-by-stranger" => MetadataInvalid, "0/1";
-    timestamp_by_replaced_key: "timestamp-by-replaced-key" => MetadataInvalid, "0/1";
-    timestamp_of_spec_2: "timestamp-of-spec-2" => MetadataInvalid, "spec_version";
-    targets_changed_after_signing: "targets-changed-after-signing" => MetadataInvalid, "0/1";
-    root_gap: "root-gap" => MetadataInvalid, "0/1";
-    root_skips_version: "root-skips-version" => MetadataInvalid, "increment by one";
-    root_expired: "root-expired" => MetadataExpired, "root metadata expired at 2029-06-01";
-    too_many_roots: "roots-33-newer" => LimitExceeded, "more than 32 newer roots";
-    root_endless: "good" ["/2.root.json" Says::Endless] => LimitExceeded, "512000 bytes";
-    timestamp_endless: "good" ["/timestamp.json" Says::Endless] => LimitExceeded, "16384 bytes";
-    snapshot_endless: "good" ["/3.snapshot.json" Says::Endless] => LimitExceeded, "2000000 bytes";
-    targets_endless: "good" ["/3.targets.json" Says::Endless] => LimitExceeded, "5000000 bytes";
-    target_endless: "good" ["/targets/" Says::Endless] => MetadataInvalid, "as long as the metadata says";
-    timestamp_announced_huge: "good" ["/timestamp.json" Says::Announced(16_385)] => LimitExceeded, "16384 bytes";
-    timestamp_missing: "good" ["/timestamp.json" Says::Status(404)] => StoreUnavailable, "not found";
-    mirror_broken: "good" ["/2.root.json" Says::Status(500)] => StoreUnavailable, "status 500";
-    mirror_busy: "good" ["/2.root.json" Says::Status(429)] => StoreRateLimited, "later";
-    redirected_to_plain_http: "good" ["/" Says::Redirect("http://tuf.example/".to_owned())] => StoreUnavailable, "not followed";
-    redirected_to_an_address: "good" ["/" Says::Redirect("https://169.254.169.254/".to_owned())] => StoreUnavailable, "not followed";
-    redirected_to_a_file: "good" ["/" Says::Redirect("file:///etc/passwd".to_owned())] => StoreUnavailable, "";
+    #[tokio::test] async fn wrong_hash("wrong-hash" => Code::MetadataInvalid, "sha256");
+    #[tokio::test] async fn wrong_length_longer("wrong-length-longer" => Code::MetadataInvalid, "as long as the metadata says");
+    #[tokio::test] async fn wrong_length_shorter("wrong-length-shorter" => Code::MetadataInvalid, "length 67");
+    #[tokio::test] async fn wrong_snapshot_hash("wrong-snapshot-hash" => Code::MetadataInvalid, "snapshot.json: sha256");
+    #[tokio::test] async fn wrong_snapshot_version("wrong-snapshot-version" => Code::MetadataInvalid, "snapshot version 5 does not match timestamp pin 3");
+    #[tokio::test] async fn missing_target_file("missing-target-file" => Code::StoreUnavailable, "not found");
+    #[tokio::test] async fn missing_target_entry("missing-target-entry" => Code::MetadataInvalid, "is not listed");
+    #[tokio::test] async fn target_is_no_trust_root("target-is-no-trust-root" => Code::MetadataInvalid, "no trust root");
+    #[tokio::test] async fn target_hash_leaves_folder("target-hash-leaves-folder" => Code::MetadataInvalid, "names a file `../../");
+    #[tokio::test] async fn target_announced_huge("target-announced-huge" => Code::LimitExceeded, "1048576 bytes");
+    #[tokio::test] async fn few_signatures_of_old_root("few-signatures-of-old-root" => Code::MetadataInvalid, "1/2");
+    #[tokio::test] async fn few_signatures_of_new_root("few-signatures-of-new-root" => Code::MetadataInvalid, "1/2");
+    #[tokio::test] async fn signature_twice("signature-twice" => Code::MetadataInvalid, "duplicate signature");
+    #[tokio::test] async fn timestamp_unsigned("timestamp-unsigned" => Code::MetadataInvalid, "0/1");
+    #[tokio::test] async fn timestamp_by_stranger("timestamp-by-stranger" => Code::MetadataInvalid, "0/1");
+    #[tokio::test] async fn timestamp_by_replaced_key("timestamp-by-replaced-key" => Code::MetadataInvalid, "0/1");
+    #[tokio::test] async fn timestamp_of_spec_2("timestamp-of-spec-2" => Code::MetadataInvalid, "spec_version");
+    #[tokio::test] async fn targets_changed_after_signing("targets-changed-after-signing" => Code::MetadataInvalid, "0/1");
+    #[tokio::test] async fn root_gap("root-gap" => Code::MetadataInvalid, "0/1");
+    #[tokio::test] async fn root_skips_version("root-skips-version" => Code::MetadataInvalid, "increment by one");
+    #[tokio::test] async fn root_expired("root-expired" => Code::MetadataExpired, "root metadata expired at 2029-06-01");
+    #[tokio::test] async fn too_many_roots("roots-33-newer" => Code::LimitExceeded, "more than 32 newer roots");
+    #[tokio::test] async fn root_endless("good" ["/2.root.json" Says::Endless] => Code::LimitExceeded, "512000 bytes");
+    #[tokio::test] async fn timestamp_endless("good" ["/timestamp.json" Says::Endless] => Code::LimitExceeded, "16384 bytes");
+    #[tokio::test] async fn snapshot_endless("good" ["/3.snapshot.json" Says::Endless] => Code::LimitExceeded, "2000000 bytes");
+    #[tokio::test] async fn targets_endless("good" ["/3.targets.json" Says::Endless] => Code::LimitExceeded, "5000000 bytes");
+    #[tokio::test] async fn target_endless("good" ["/targets/" Says::Endless] => Code::MetadataInvalid, "as long as the metadata says");
+    #[tokio::test] async fn timestamp_announced_huge("good" ["/timestamp.json" Says::Announced(16_385)] => Code::LimitExceeded, "16384 bytes");
+    #[tokio::test] async fn timestamp_missing("good" ["/timestamp.json" Says::Status(404)] => Code::StoreUnavailable, "not found");
+    #[tokio::test] async fn mirror_broken("good" ["/2.root.json" Says::Status(500)] => Code::StoreUnavailable, "status 500");
+    #[tokio::test] async fn mirror_busy("good" ["/2.root.json" Says::Status(429)] => Code::StoreRateLimited, "later");
+    #[tokio::test] async fn redirected_to_plain_http("good" ["/" Says::Redirect("http://tuf.example/".to_owned())] => Code::StoreUnavailable, "not followed");
+    #[tokio::test] async fn redirected_to_an_address("good" ["/" Says::Redirect("https://169.254.169.254/".to_owned())] => Code::StoreUnavailable, "not followed");
+    #[tokio::test] async fn redirected_to_a_file("good" ["/" Says::Redirect("file:///etc/passwd".to_owned())] => Code::StoreUnavailable, "");
 }
 
 #[test]
