@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all bench bench-ratios bench-peers bench-admission fuzz-smoke attacks codes tools
+.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all soak bench bench-ratios bench-instructions bench-baseline bench-many bench-peers bench-admission fuzz-smoke attacks codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -70,12 +70,28 @@ interop-all:
 	@. tests/tools/env.sh && $(CARGO) test --quiet -p verimage-tests --test deployment -- --nocapture
 	@examples/audit-on-ray/test.sh --require
 
+# The admission server under load for ten minutes, while its registry and its files go wrong in 24 mixed ways.
+soak:
+	$(CARGO) build --quiet -p verimage-cli
+	@python3 tests/interop/soak.py
+
 bench:
 	$(CARGO) bench -p verimage-benches
 
 # One line a scenario: name, whole verification over its raw signature check.
 bench-ratios:
 	@$(CARGO) bench --quiet -p verimage-benches -- --ratios
+
+# Instructions of every scenario as callgrind counts them, beside benches/baseline.csv; `bench-baseline` writes that.
+bench-instructions:
+	@python3 benches/instructions.py
+
+bench-baseline:
+	@python3 benches/instructions.py --write
+
+# Audits of 10 to 100,000 images, policies of 10 to 100,000 rules: time, memory, what one more costs.
+bench-many:
+	@python3 benches/many.py
 
 # Whole processes beside the peers' own tools, as far as they are there.
 bench-peers:
