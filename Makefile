@@ -93,11 +93,12 @@ bench-baseline:
 bench-many:
 	@python3 benches/many.py
 
-# Whole processes beside the peers' own tools, as far as they are there.
+# Whole processes beside the peers' own tools, then verifications in one process beside their libraries, as far as they are there.
 bench-peers:
 	$(CARGO) build --quiet --release -p verimage-cli
-	@tests/tools/install.sh registry cosign notation || true
-	@. tests/tools/env.sh && python3 benches/peers.py
+	$(CARGO) build --quiet --profile bench -p verimage-benches --bin beside
+	@tests/tools/install.sh registry cosign notation notary peers || true
+	@. tests/tools/env.sh && python3 benches/peers/processes.py && python3 benches/peers/libraries.py
 
 # Reviews a second on one core, stampedes, memory.
 bench-admission:

@@ -65,11 +65,12 @@ class NotaryServer(Server):
     """A server in memory. Without a signer it makes Ed25519 keys itself, with one the signer makes ECDSA keys.
 
     `lifetimes` is what tests/tools/notary/lifetimes.go reads; a server for tokens gets the address of who issues
-    them and the certificate of their authority.
+    them and the certificate of their authority. At `level` info the log has every request.
     """
 
-    def __init__(self, executable, office=None, signer=None, lifetimes="", tokens=None):
+    def __init__(self, executable, office=None, signer=None, lifetimes="", tokens=None, level="error"):
         super().__init__("notary-server", executable)
+        self.level = level
         self.signer = signer
         self.tokens = tokens
         self.lifetimes = lifetimes
@@ -86,6 +87,7 @@ class NotaryServer(Server):
             options = {"realm": self.tokens.realm, "service": SERVICE, "issuer": ISSUER}
             options["rootcertbundle"] = str(self.tokens.root)
             parts["auth"] = {"type": "token", "options": options}
+        parts["logging"] = {"level": self.level}
         lifetimes = f"NOTARY_LIFETIMES={self.lifetimes}"
         return ["env", lifetimes, self.executable, "-config", configuration(self.directory, **parts)]
 
@@ -114,7 +116,7 @@ class NotaryServer(Server):
 def configuration(directory, **parts):
     """The name of a new configuration file."""
     file = directory / "configuration.json"
-    file.write_text(json.dumps({**parts, "logging": {"level": "error"}}))
+    file.write_text(json.dumps({"logging": {"level": "error"}, **parts}))
     return str(file)
 
 

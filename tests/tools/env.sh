@@ -1,4 +1,5 @@
 # Names the tools that tests/tools/install.sh installs; source it. A tool that is absent is an empty string.
+# PEERS is the folder of the programs of benches/peers, there or not.
 
 verimage_tools="${XDG_CACHE_HOME:-$HOME/.cache}/verimage/tools"
 
@@ -20,7 +21,8 @@ KUBECTL="$(verimage_tool kubernetes-v1.35.4/kubectl)"
 HELM="$(verimage_tool kubernetes-v1.35.4/helm)"
 SKOPEO="$(command -v skopeo || true)"
 GPG="$(command -v gpg || true)"
-export COSIGN2 COSIGN3 REFERRERS_REGISTRY NOTATION NOTARY NOTARY_SERVER NOTARY_SIGNER DOCKER_REGISTRY SKOPEO GPG
+PEERS="$verimage_tools/peers"
+export COSIGN2 COSIGN3 REFERRERS_REGISTRY NOTATION NOTARY NOTARY_SERVER NOTARY_SIGNER DOCKER_REGISTRY SKOPEO GPG PEERS
 export ETCD KUBE_APISERVER KUBECTL HELM
 unset -f verimage_tool
 unset verimage_tools

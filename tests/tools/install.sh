@@ -6,7 +6,7 @@
 #
 # Groups: registry (docker-registry, redis-server, skopeo, referrers-registry), gpg (gnupg, and what it signs for: docker-registry, skopeo),
 # pkcs11 (softhsm2), cosign (both lines), notation, notary (client, server and signer), all (the default): these, and kubernetes
-# (etcd, kube-apiserver, kubectl, helm), which takes long and must be named.
+# (etcd, kube-apiserver, kubectl, helm), which takes long and must be named, as peers must: the programs of benches/peers.
 # What cannot be installed is skipped aloud and the exit status is 0; with --require it is 1.
 # No new installation begins when the budget (default 1200 seconds) is used up, and a running one is ended.
 
@@ -26,9 +26,9 @@ while [ $# -gt 0 ]; do
         budget="${2:?--budget needs a number of seconds}"
         shift
         ;;
-    registry | gpg | pkcs11 | cosign | notation | notary | kubernetes | all) groups+=("$1") ;;
+    registry | gpg | pkcs11 | cosign | notation | notary | kubernetes | peers | all) groups+=("$1") ;;
     *)
-        echo "unknown argument: $1 (groups: registry, gpg, pkcs11, cosign, notation, notary, kubernetes, all)" >&2
+        echo "unknown argument: $1 (groups: registry, gpg, pkcs11, cosign, notation, notary, kubernetes, peers, all)" >&2
         exit 2
         ;;
     esac
@@ -151,6 +151,45 @@ kubernetes() {
     done
 }
 
+# The programs of benches/peers, one for each language. What is there already is left alone while its sources are the same.
+peers() {
+    local language
+    for language in go python node rust; do peer "$language"; done
+}
+
+peer() {
+    local language="$1" folder="$tools/peers/$1" sources="$here/../../benches/peers/$1" stamp
+    stamp="$(cd "$sources" && find . -type f -exec cksum {} + | sort)"
+    if [ "$(cat "$folder/stamp" 2>/dev/null)" = "$stamp" ]; then return; fi
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    if "peer_$language" "$sources" "$folder"; then
+        echo "$stamp" >"$folder/stamp"
+    else
+        rm -rf "$folder"
+    fi
+}
+
+peer_go() {
+    have_go "peers in Go" || return
+    attempt "peers in Go" env GOFLAGS=-p=2 go build -C "$1" -trimpath -o "$2/beside" .
+}
+
+peer_rust() {
+    attempt "peers in Rust" cargo install --quiet --locked --path "$1" --root "$2" --target-dir "$2/target" || return
+    rm -rf "$2/target"
+}
+
+peer_python() {
+    attempt "an environment for Python" "${PYTHON:-python3}" -m venv "$2" || return
+    attempt "peers in Python" "$2/bin/pip" install --quiet --disable-pip-version-check -r "$1/requirements.txt"
+}
+
+peer_node() {
+    cp "$1"/* "$2"
+    attempt "peers in JavaScript" npm ci --prefix "$2" --ignore-scripts --no-audit --no-fund --loglevel=error
+}
+
 if wanted registry || wanted gpg; then
     debian docker-registry docker-registry
     debian redis-server redis-server
@@ -179,6 +218,10 @@ fi
 if named kubernetes; then
     debian etcd etcd-server
     kubernetes
+fi
+
+if named peers; then
+    peers
 fi
 
 if [ ${#skipped[@]} -gt 0 ]; then
