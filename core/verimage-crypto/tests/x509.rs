@@ -8,7 +8,7 @@ mod common {
 
 use common::issue::{Draft, ECDSA_SHA384, ListDraft, basic_constraints, extension, key_usage, name, oid, purposes, rdn, tlv};
 use verimage_crypto::{
-    CryptoSet,
+    CryptoSet, EcdsaKey, EcdsaVerifier, PublicKey, Refused,
     x509::{
         Certificate, CertificateError, GeneralName, KeyUsage, Leaf, NameConstraintRule, ObjectIdentifier, Path, PathError, PathFault,
         PathRules, PolicyRules, RevocationList,
@@ -411,6 +411,40 @@ fn the_original_bytes_are_kept() {
     assert_eq!(certificate.subject().to_string(), "CN=ca");
     assert!(certificate.verify_signed_by(&Draft::authority("root", "root").issue(), &CryptoSet::rustcrypto()).is_ok());
     assert!(certificate.verify_signed_by(&certificate, &CryptoSet::rustcrypto()).is_err());
+}
+
+/// A part that says yes to everything.
+#[derive(Debug)]
+struct Yes;
+
+impl EcdsaVerifier for Yes {
+    fn load(&self, _: &PublicKey) -> Result<Box<dyn EcdsaKey>, Refused> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl EcdsaKey for Yes {
+    fn verify(&self, _: &[u8], _: &[u8]) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+/// What is remembered of a certificate holds for the same key and the same set, whatever the set is called.
+#[test]
+fn a_signature_that_held_says_nothing_about_other_keys_and_sets() {
+    let (set, yes) = (CryptoSet::rustcrypto(), CryptoSet { ecdsa: &Yes, ..CryptoSet::rustcrypto() });
+    let (root, other) = (Draft::authority("root", "root").issue(), Draft::authority("other", "root").issue());
+    let signed = Draft::authority("ca", "root").issue();
+    for _ in 0..2 {
+        assert!(signed.verify_signed_by(&root, &set).is_ok());
+        assert!(signed.verify_signed_by(&other, &set).is_err());
+    }
+    let forged = Draft::authority("ca", "root").issue();
+    for _ in 0..2 {
+        assert!(forged.verify_signed_by(&other, &yes).is_ok());
+        assert!(forged.verify_signed_by(&other, &set).is_err());
+        assert!(forged.verify_signed_by(&root, &set).is_ok());
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::{
     extension::{DistributionPoint, Known, Policies},
 };
 use crate::{
-    Algorithm, CryptoSet, HashAlgorithm, KeyError, PublicKey,
+    Algorithm, CryptoSet, HashAlgorithm, KeyError, PublicKey, VerifyingKey,
     asn1::{self, Element, Fault, Reader, read_first, tag},
     pem,
 };
@@ -43,6 +43,11 @@ struct Parsed {
     extensions: Vec<Extension>,
     known: Known,
     public_key: OnceLock<Result<PublicKey, KeyError>>,
+    /// The key, loaded into the set that used it first.
+    loaded: OnceLock<(CryptoSet, VerifyingKey)>,
+    /// Whose key was found to have signed this certificate, as its bytes, and by which set. Certificates of a trusted root are
+    /// there for many verifications, and a signature that holds goes on to hold.
+    signer: OnceLock<(CryptoSet, Vec<u8>)>,
 }
 
 impl Certificate {
@@ -270,15 +275,28 @@ impl Certificate {
     /// [`CertificateError::SignatureAlgorithm`] and [`CertificateError::IssuerKey`] if it cannot be verified,
     /// [`CertificateError::Signature`] if it is wrong.
     pub fn verify_signed_by(&self, issuer: &Self, set: &CryptoSet) -> Result<(), CertificateError> {
+        if self.0.signer.get().is_some_and(|(by, key)| by.is_same(set) && key == issuer.spki_der()) {
+            return Ok(());
+        }
         let algorithm = self.signature_algorithm().map_err(|oid| CertificateError::SignatureAlgorithm { oid })?;
-        issuer.verify(set, algorithm, self.tbs_der(), self.signature())
+        issuer.verify(set, algorithm, self.tbs_der(), self.signature())?;
+        self.0.signer.get_or_init(|| (*set, issuer.spki_der().to_vec()));
+        Ok(())
     }
 
     /// Verifies a signature with the key in this certificate.
     pub(crate) fn verify(&self, set: &CryptoSet, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), CertificateError> {
-        let key = self.public_key().map_err(Clone::clone).and_then(|key| set.load(key));
-        let key = key.map_err(|error| CertificateError::IssuerKey { error })?;
+        let key = self.loaded_key(set).map_err(|error| CertificateError::IssuerKey { error })?;
         key.verify(algorithm, message, signature).map_err(|error| CertificateError::Signature { error })
+    }
+
+    fn loaded_key(&self, set: &CryptoSet) -> Result<VerifyingKey, KeyError> {
+        if let Some((_, key)) = self.0.loaded.get().filter(|(by, _)| by.is_same(set)) {
+            return Ok(key.clone());
+        }
+        let key = set.load(self.public_key().map_err(Clone::clone)?)?;
+        self.0.loaded.get_or_init(|| (*set, key.clone()));
+        Ok(key)
     }
 
     pub(crate) fn policies(&self) -> &Policies {
@@ -361,6 +379,8 @@ impl Parsed {
             extensions,
             known,
             public_key: OnceLock::new(),
+            loaded: OnceLock::new(),
+            signer: OnceLock::new(),
         })
     }
 }
