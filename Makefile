@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all bench bench-ratios bench-peers bench-admission fuzz-smoke codes tools
+.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all bench bench-ratios bench-peers bench-admission hostile-all fuzz-smoke codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -86,6 +86,10 @@ bench-peers:
 # Reviews a second on one core, stampedes, memory.
 bench-admission:
 	@benches/admission.sh
+
+# Every bit of every fixture, and every list; hours. VERIMAGE_SAMPLES=1000 takes so many bits of each fixture.
+hostile-all:
+	VERIMAGE_SAMPLES=$${VERIMAGE_SAMPLES:-all} $(CARGO) test --release --config profile.release.lto=false -p verimage-tests --test hostile -- --nocapture
 
 fuzz-smoke:
 	@fuzz/smoke.sh

@@ -1,0 +1,130 @@
+//! One bit at a time, of every blob that a verification rests on.
+
+use std::ops::AddAssign;
+
+use verimage::Decision;
+use verimage::core::Answer;
+use verimage_tests::fixtures::Outcome;
+
+use crate::bits::Layer;
+use crate::{Fixture, OF_PLATFORMS, accepted, in_parallel, relink, samples};
+
+/// A prime: so each sample is another bit of its byte.
+const STEP: usize = 7;
+
+#[derive(Clone, Copy, Default, Debug)]
+struct Count {
+    tried: usize,
+    refused: usize,
+    /// Still the same digest, by the same signer: what nobody signs, such as an annotation that no leaf asks for.
+    harmless: usize,
+    /// Tried once more with the digest left as it was.
+    above: usize,
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.tried += other.tried;
+        self.refused += other.refused;
+        self.harmless += other.harmless;
+        self.above += other.above;
+    }
+}
+
+/// A bit of an answer.
+struct Site<'a> {
+    place: (usize, usize),
+    layer: &'a Layer,
+    bit: usize,
+}
+
+#[test]
+fn no_bit_allows_another_digest_or_another_signer() {
+    let accepted: Vec<&Fixture> = accepted().into_iter().filter(|fixture| fixture.main.name != OF_PLATFORMS).collect();
+    let counts = in_parallel(&accepted, |fixture| flip_all(fixture));
+    let mut all = Count::default();
+    counts.into_iter().for_each(|count| all += count);
+    println!(
+        "bit flips over {} fixtures: {} tried beneath the hash check and {} above it; {} refused, {} harmless, 0 wrong allows",
+        accepted.len(),
+        all.tried,
+        all.above,
+        all.refused,
+        all.harmless
+    );
+    assert!(accepted.len() > 400 && all.tried > 30 * accepted.len(), "{} fixtures, {all:?}", accepted.len());
+    assert_eq!(all.tried, all.refused + all.harmless);
+    assert!(all.refused > all.tried / 3, "most bits are signed, or hold what is signed together: {all:?}");
+}
+
+fn flip_all(fixture: &Fixture) -> Count {
+    let answers = &fixture.main.answers;
+    let untouched = fixture.main.untouched();
+    assert_eq!((untouched.decision, &untouched.digest), (Decision::Allow, &fixture.main.verdict.digest), "{}", fixture.main.name);
+    let layers = layers(answers);
+    let bits: usize = layers.iter().map(|(_, layer)| layer.bits()).sum();
+    let samples = samples(48).min(bits);
+    let stride = (bits / samples).max(1);
+    // An odd stride meets every bit of a byte.
+    let stride = if stride == 1 { 1 } else { stride | 1 };
+    let mut count = Count::default();
+    for (turn, number) in (STEP % stride..bits).step_by(stride).enumerate() {
+        let site = site(&layers, number);
+        count.tried += 1;
+        match flip(fixture, &site, turn, &untouched) {
+            Decision::Allow => count.harmless += 1,
+            _ => count.refused += 1,
+        }
+        if turn.is_multiple_of(8) {
+            count.above += 1;
+            flip_above(fixture, &site, &untouched);
+        }
+    }
+    count
+}
+
+/// Everything in the answers that has bits. What the machine itself kept is no answer of the world's.
+fn layers(answers: &[Answer]) -> Vec<((usize, usize), Layer)> {
+    let mut layers = Vec::new();
+    for (at, answer) in answers.iter().enumerate().filter(|(_, answer)| !relink::is_own(answer)) {
+        for (blob, bytes) in answer.result.iter().flatten().enumerate() {
+            layers.extend(Layer::all(bytes.bytes()).into_iter().map(|layer| ((at, blob), layer)));
+        }
+    }
+    layers
+}
+
+fn site<'a>(layers: &'a [((usize, usize), Layer)], mut number: usize) -> Site<'a> {
+    for (place, layer) in layers {
+        if number < layer.bits() {
+            return Site { place: *place, layer, bit: number };
+        }
+        number -= layer.bits();
+    }
+    unreachable!("there are so many bits")
+}
+
+/// Flips a bit and makes all hashes fit again.
+fn flip(fixture: &Fixture, site: &Site<'_>, turn: usize, untouched: &Outcome) -> Decision {
+    let answers = relink::replace(&fixture.main.answers, site.place, flipped(fixture, site));
+    let outcome = fixture.told(&answers, turn);
+    let what = &fixture.main.answers[site.place.0].want.what;
+    let (depth, bit, name) = (site.layer.depth(), site.bit, &fixture.main.name);
+    assert!(
+        !outcome.allows_more_than(untouched),
+        "{name}: bit {bit} below {depth} encodings of {what:?}: {outcome:?}\nuntouched {untouched:?}"
+    );
+    outcome.decision
+}
+
+fn flipped(fixture: &Fixture, site: &Site<'_>) -> Vec<u8> {
+    site.layer.flip(relink::blob(&fixture.main.answers, site.place), site.bit)
+}
+
+/// Flips a bit and leaves the digest.
+fn flip_above(fixture: &Fixture, site: &Site<'_>, untouched: &Outcome) {
+    let mut answers = fixture.main.answers.clone();
+    relink::put(&mut answers, site.place, flipped(fixture, site));
+    let outcome = fixture.main.told(&answers);
+    assert!(!outcome.allows_more_than(untouched), "{}: {outcome:?}", fixture.main.name);
+}
