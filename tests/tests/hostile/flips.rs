@@ -7,7 +7,7 @@ use verimage::core::Answer;
 use verimage_tests::fixtures::Outcome;
 
 use crate::bits::Layer;
-use crate::{Fixture, OF_PLATFORMS, accepted, in_parallel, relink, samples};
+use crate::{FIXTURES, Fixture, OF_PLATFORMS, accepted, in_parallel, relink, samples};
 
 /// A prime: so each sample is another bit of its byte.
 const STEP: usize = 7;
@@ -57,13 +57,30 @@ fn no_bit_allows_another_digest_or_another_signer() {
     assert!(all.refused > all.tried / 3, "most bits are signed, or hold what is signed together: {all:?}");
 }
 
+/// What a list or a responder says is revoked, and what neither of them says, is not made good by a bit.
+#[test]
+fn no_bit_heals_what_is_revoked() {
+    let revoked: Vec<&Fixture> = FIXTURES
+        .iter()
+        .filter(|fixture| fixture.main.name.starts_with("revocation/") && fixture.main.verdict.decision != Decision::Allow)
+        .collect();
+    let mut all = Count::default();
+    in_parallel(&revoked, |fixture| flip_some(fixture, samples(500))).into_iter().for_each(|count| all += count);
+    println!("bit flips over {} revoked fixtures: {} tried, {} wrong allows", revoked.len(), all.tried, all.harmless);
+    assert!(revoked.len() == 6 && all.tried > 2000 && all.harmless == 0, "{} fixtures, {all:?}", revoked.len());
+}
+
 fn flip_all(fixture: &Fixture) -> Count {
-    let answers = &fixture.main.answers;
     let untouched = fixture.main.untouched();
     assert_eq!((untouched.decision, &untouched.digest), (Decision::Allow, &fixture.main.verdict.digest), "{}", fixture.main.name);
-    let layers = layers(answers);
+    flip_some(fixture, samples(48))
+}
+
+fn flip_some(fixture: &Fixture, most: usize) -> Count {
+    let untouched = fixture.main.untouched();
+    let layers = layers(&fixture.main.answers);
     let bits: usize = layers.iter().map(|(_, layer)| layer.bits()).sum();
-    let samples = samples(48).min(bits);
+    let samples = most.min(bits);
     let stride = (bits / samples).max(1);
     // An odd stride meets every bit of a byte.
     let stride = if stride == 1 { 1 } else { stride | 1 };
