@@ -1,17 +1,18 @@
 //! Very many of what is good for nothing, in the place of one signature.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use verimage::Digest;
+use verimage::{CryptoSet, Digest};
+use verimage_crypto::{EcdsaKey, EcdsaVerifier, PublicKey, Refused};
 use verimage_tests::fixtures::folder;
 
 use crate::LONG;
 use crate::server::{Fault, Files, Server};
-use crate::worlds::{self, Told, ask_lookaside, ask_registry, registry, signatures};
+use crate::worlds::{self, Told, ask_lookaside, ask_registry, ask_registry_with, registry, signatures};
 
 const IMAGE: &str = "efc9b55d045c8258a2c7ed223fe69b62bd063763e111f8ef682d10ee59e72136";
-const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 
 /// What was decided, after how many requests.
 fn judge(files: Files, ask: impl Fn(&Server) -> Told) -> (Told, usize) {
@@ -25,7 +26,7 @@ fn refused(decision: &'static str, code: &str) -> Told {
     Told { decision, code: code.to_owned() }
 }
 
-/// The manifest of signatures with so many that are none, and perhaps the good one behind them.
+/// The manifest of signatures with so many that are of something else, and perhaps the good one behind them.
 fn signed_among(others: usize, good: bool, payloads: usize) -> Files {
     let mut files = registry("p256");
     let tag = format!("/v2/demo/app/manifests/sha256-{IMAGE}.sig");
@@ -34,7 +35,7 @@ fn signed_among(others: usize, good: bool, payloads: usize) -> Files {
     let layer = |number: usize| {
         let payload = format!("{{\"number\":{}}}", number % payloads);
         let digest = Digest::sha256(payload.as_bytes()).to_string();
-        json!({"mediaType": real["mediaType"], "digest": digest, "size": payload.len(), "annotations": {SIGNATURE: "MAA="}})
+        json!({"mediaType": real["mediaType"], "digest": digest, "size": payload.len(), "annotations": real["annotations"]})
     };
     let layers: Vec<Value> = (0..others).map(layer).chain(good.then(|| real.clone())).collect();
     manifest["layers"] = layers.into();
@@ -59,6 +60,41 @@ fn ten_thousand_signatures_are_too_many() {
         let (told, requests) = judge(signed_among(10_000, good, 1), |server| ask_registry(server, LONG));
         assert_eq!(told, refused("inconclusive", "limit-exceeded"));
         assert!(requests <= 8, "{requests}");
+    }
+}
+
+/// Counts what is the most work: checks of signatures.
+#[derive(Debug)]
+struct Counting(AtomicUsize);
+
+struct Counted(Box<dyn EcdsaKey>, &'static AtomicUsize);
+
+static CHECKS: Counting = Counting(AtomicUsize::new(0));
+
+impl EcdsaVerifier for Counting {
+    fn load(&self, key: &PublicKey) -> Result<Box<dyn EcdsaKey>, Refused> {
+        Ok(Box::new(Counted(CryptoSet::aws_lc().ecdsa.load(key)?, &CHECKS.0)))
+    }
+}
+
+impl EcdsaKey for Counted {
+    fn verify(&self, digest: &[u8], signature: &[u8]) -> Result<(), Refused> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.verify(digest, signature)
+    }
+}
+
+/// One thread's work for a leaf is that of 1,000 signatures, however many there are.
+#[test]
+fn checks_of_signatures_are_bounded() {
+    let crypto = CryptoSet { ecdsa: &CHECKS, ..CryptoSet::aws_lc() };
+    for (others, most, code) in [(1_000, 1_000, "signature-invalid"), (10_000, 1_000, "limit-exceeded")] {
+        let before = CHECKS.0.load(Ordering::Relaxed);
+        let (told, _) = judge(signed_among(others, false, 1), |server| ask_registry_with(crypto, server, LONG));
+        let checks = CHECKS.0.load(Ordering::Relaxed) - before;
+        println!("{others} signatures: {checks} checks");
+        assert_eq!((told.code.as_str(), told.decision == "allow"), (code, false));
+        assert!(checks <= most, "{checks}");
     }
 }
 

@@ -11,7 +11,7 @@ use verimage::keys::HttpsKeys;
 use verimage::registry::{Credential, RegistryConfig};
 use verimage::trust::{TrustFolder, UpdateOptions, update};
 use verimage::{
-    Decision, FolderMaterial, ImageRef, ImageSource, KeyResolvers, MemoryState, Policy, PolicyLoader, Request, Verdict, Verimage,
+    CryptoSet, Decision, FolderMaterial, ImageRef, ImageSource, KeyResolvers, MemoryState, Policy, PolicyLoader, Request, Verdict, Verimage,
 };
 use verimage_tests::fixtures::folder;
 
@@ -135,14 +135,20 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-pub(crate) fn policy(trust: &Value, require: &Value) -> Policy {
-    let rule = json!({"name": "demo", "images": ["**/**"], "require": require});
-    let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": trust, "rules": [rule]});
-    PolicyLoader::new().load_text(&policy.to_string(), "policy", &FolderMaterial::new(Some(folder("")))).unwrap()
+fn policy(trust: &Value, require: &Value) -> Policy {
+    policy_with(CryptoSet::rustcrypto(), trust, require)
 }
 
-fn signed_by_p256() -> Policy {
-    policy(&json!({"k": {"publicKey": {"file": "cosign/keys/p256.pub"}}}), &json!({"cosign": {"key": "k", "transparency": "none"}}))
+fn policy_with(crypto: CryptoSet, trust: &Value, require: &Value) -> Policy {
+    let rule = json!({"name": "demo", "images": ["**/**"], "require": require});
+    let policy = json!({"apiVersion": "verimage/v1", "kind": "ImagePolicy", "trust": trust, "rules": [rule]});
+    let files = FolderMaterial::new(Some(folder("")));
+    PolicyLoader::with_crypto(crypto).load_text(&policy.to_string(), "policy", &files).unwrap()
+}
+
+fn signed_by_p256(crypto: CryptoSet) -> Policy {
+    let leaf = json!({"cosign": {"key": "k", "transparency": "none"}});
+    policy_with(crypto, &json!({"k": {"publicKey": {"file": "cosign/keys/p256.pub"}}}), &leaf)
 }
 
 fn run(engine: &Verimage, image: &str, at: &str, policy: &Policy) -> Told {
@@ -193,8 +199,12 @@ fn config(server: &Server) -> RegistryConfig {
 }
 
 pub(crate) fn ask_registry(server: &Server, timeout: Duration) -> Told {
+    ask_registry_with(CryptoSet::rustcrypto(), server, timeout)
+}
+
+pub(crate) fn ask_registry_with(crypto: CryptoSet, server: &Server, timeout: Duration) -> Told {
     let engine = Verimage::builder().servers(config(server)).timeout(timeout).build().unwrap();
-    run(&engine, &format!("{}/demo/app:v1", server.address), "2030-01-01T00:00:00Z", &signed_by_p256())
+    run(&engine, &format!("{}/demo/app:v1", server.address), "2030-01-01T00:00:00Z", &signed_by_p256(crypto))
 }
 
 /// The files of a folder, below a path.
