@@ -2,9 +2,10 @@
 
 use std::ops::AddAssign;
 
-use verimage::Decision;
 use verimage::core::Answer;
-use verimage_tests::fixtures::Outcome;
+use verimage::{CryptoSet, Decision};
+use verimage_crypto::{EcdsaKey, EcdsaVerifier, PublicKey, Refused};
+use verimage_tests::fixtures::{Outcome, everything};
 
 use crate::bits::Layer;
 use crate::{FIXTURES, Fixture, OF_PLATFORMS, accepted, in_parallel, relink, samples};
@@ -68,6 +69,38 @@ fn no_bit_heals_what_is_revoked() {
     in_parallel(&revoked, |fixture| flip_some(fixture, samples(500))).into_iter().for_each(|count| all += count);
     println!("bit flips over {} revoked fixtures: {} tried, {} wrong allows", revoked.len(), all.tried, all.harmless);
     assert!(revoked.len() == 6 && all.tried > 2000 && all.harmless == 0, "{} fixtures, {all:?}", revoked.len());
+}
+
+/// Says yes to every signature.
+#[derive(Debug)]
+struct Yes;
+
+impl EcdsaVerifier for Yes {
+    fn load(&self, _: &PublicKey) -> Result<Box<dyn EcdsaKey>, Refused> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl EcdsaKey for Yes {
+    fn verify(&self, _: &[u8], _: &[u8]) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+/// The flips are felt: where every signature is good, bits of signatures and payloads are let pass that are refused otherwise.
+#[test]
+fn signatures_are_what_refuses() {
+    let lax = CryptoSet { ecdsa: &Yes, ..CryptoSet::aws_lc() };
+    for name in ["cosign/p256", "cosign/bundle-p256", "keyless/bundle", "notation/cose-p256", "notary-v1/tag"] {
+        let real = FIXTURES.iter().find(|fixture| fixture.main.name == name).expect("the fixture");
+        let cases = everything();
+        let asked = cases.iter().find(|case| case.name() == name).expect("the case");
+        let ask = || asked.ask(lax).expect("its policy loads");
+        let lax = Fixture { main: ask(), other: ask() };
+        let [real, lax] = [real, &lax].map(|fixture| flip_some(fixture, 400).harmless);
+        println!("{name}: {real} of 400 bits are harmless, {lax} where every signature is good");
+        assert!(lax > real, "{name}: {real}, {lax}");
+    }
 }
 
 fn flip_all(fixture: &Fixture) -> Count {
