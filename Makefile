@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all bench bench-ratios bench-peers bench-admission hostile-all fuzz-smoke codes tools
+.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all bench bench-ratios bench-peers bench-admission hostile-all fuzz-smoke fuzz-long codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -93,6 +93,11 @@ hostile-all:
 
 fuzz-smoke:
 	@fuzz/smoke.sh
+
+# Each target for so many seconds; the figures go to docs/fuzzing.md.
+SECONDS ?= 120
+fuzz-long:
+	@fuzz/long.sh $(SECONDS)
 
 # docs/codes.md from the table in the code.
 codes:
