@@ -3,7 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+#[path = "../../tests/src/descriptors.rs"]
+mod descriptors;
 mod notary;
+mod rehash;
 mod session;
 mod simple_signing;
 

@@ -2,13 +2,15 @@
 //!
 //! It calls the product's public interfaces and decides nothing itself. The grammar of the cases is the corpus's own.
 //!
-//! Beside it, what tests share: a sigstore [`instance`] that signs, a registry in [`memory`], and the [`fixtures`] as questions.
+//! Beside it, what tests share: a sigstore [`instance`] that signs, a registry in [`memory`], and the [`fixtures`] as
+//! questions.
 
 mod admission;
 pub mod bundle;
 mod canonical;
 mod cosign;
 mod crypto;
+pub mod descriptors;
 pub mod fixtures;
 pub mod instance;
 pub mod memory;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde_json::Value;
 use verimage::Digest;
 use verimage::core::{Answer, Blob, What};
+use verimage_tests::descriptors;
 
 /// Puts other bytes in the place of a blob. Questions and manifests that named its digest name the new one, so that every
 /// hash fits again; what is signed stays as it is.
@@ -64,20 +65,5 @@ fn manifests(answers: &[Answer]) -> Vec<(usize, usize)> {
 /// The manifest with another digest in its descriptors, if it has the old one.
 fn relinked(bytes: &[u8], old: &Digest, new: &Digest, size: usize) -> Option<Vec<u8>> {
     let mut manifest: Value = serde_json::from_slice(bytes).ok()?;
-    relink(&mut manifest, &old.to_string(), &new.to_string(), size).then(|| manifest.to_string().into_bytes())
-}
-
-fn relink(value: &mut Value, old: &str, new: &str, size: usize) -> bool {
-    match value {
-        Value::Array(items) => items.iter_mut().fold(false, |any, item| relink(item, old, new, size) | any),
-        Value::Object(members) => {
-            let names = members.get("digest").is_some_and(|digest| digest == old);
-            if names {
-                members.insert("digest".to_owned(), new.into());
-                members.insert("size".to_owned(), size.into());
-            }
-            members.values_mut().fold(names, |any, member| relink(member, old, new, size) | any)
-        }
-        _ => false,
-    }
+    descriptors::rename(&mut manifest, &old.to_string(), &new.to_string(), size).then(|| manifest.to_string().into_bytes())
 }
