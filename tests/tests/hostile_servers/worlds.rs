@@ -66,9 +66,6 @@ impl Told {
     }
 }
 
-/// A password that only the server itself may see.
-pub(crate) const PASSWORD: &str = "correct horse";
-
 const MIB: u64 = 1 << 20;
 
 pub(crate) const WORLDS: [World; 8] = [
@@ -194,8 +191,9 @@ fn put_referrer(files: &mut Files, digest: &str, bytes: &[u8]) {
     files.insert(format!("/v2/demo/app/referrers/{subject}"), list.to_string().into_bytes());
 }
 
+/// With a password that there is for the server.
 fn config(server: &Server) -> RegistryConfig {
-    RegistryConfig::default().credential(server.address.to_string(), Credential::basic("reader", PASSWORD))
+    RegistryConfig::default().credential(server.address.to_string(), Credential::basic("reader", "correct horse"))
 }
 
 pub(crate) fn ask_registry(server: &Server, timeout: Duration) -> Told {
