@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all soak bench bench-ratios bench-instructions bench-baseline bench-many bench-peers bench-admission fuzz-smoke attacks codes tools
+.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all soak bench bench-ratios bench-instructions bench-baseline bench-many bench-peers bench-admission hostile-all fuzz-smoke fuzz-long attacks codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -104,8 +104,17 @@ bench-peers:
 bench-admission:
 	@benches/admission.sh
 
+# Every bit of every fixture, and every list; hours. VERIMAGE_SAMPLES=1000 takes so many bits of each fixture.
+hostile-all:
+	VERIMAGE_SAMPLES=$${VERIMAGE_SAMPLES:-all} $(CARGO) test --release --config profile.release.lto=false -p verimage-tests --test hostile -- --nocapture
+
 fuzz-smoke:
 	@fuzz/smoke.sh
+
+# Each target for so many seconds; the figures go to docs/fuzzing.md.
+SECONDS ?= 120
+fuzz-long:
+	@fuzz/long.sh $(SECONDS)
 
 # docs/attacks.md from tests/attacks.toml; a test compares them.
 attacks:

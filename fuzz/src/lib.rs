@@ -2,35 +2,49 @@
 
 #![forbid(unsafe_code)]
 
+mod admission;
+#[path = "../../tests/src/descriptors.rs"]
+mod descriptors;
 mod notary;
+mod rehash;
+mod session;
 mod simple_signing;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
+pub use admission::admission;
 pub use notary::{notary_collection, notary_metadata};
+pub use session::session;
 pub use simple_signing::{containers_policy, simple_signing};
 
 use notation_rs::TrustedIdentity;
 use notation_rs::envelope::{Envelope, Format, PssSalt};
 use notation_rs::manifest::SignatureManifest;
 use notation_rs::trust_policy::{BlobDocument, Leniency, OciDocument, Reading, TrustedIdentities};
-use verimage::{CryptoSet, Decision, FolderMaterial, ImageRef, Limits, PolicyError, PolicyLoader, Transcript, Verdict};
+use verimage::{CryptoSet, FolderMaterial, ImageRef, PolicyError, PolicyLoader};
+use verimage_core::Timestamp;
 use verimage_core::manifest::Manifest;
 use verimage_core::policy::{Anchor, AnchorRoot};
-use verimage_core::{Context, Progress, Session, Timestamp};
 use verimage_cosign::artifact::{Artifact, ArtifactVerifier};
 use verimage_crypto::rfc3161::{Stamped, TokenRules};
 use verimage_crypto::x509::{Certificate, Leaf, OcspResponse, PathRules, RevocationList};
-use verimage_crypto::{EcdsaKey, EcdsaVerifier, PublicKey, Refused};
+use verimage_crypto::{
+    EcdsaKey, EcdsaVerifier, Ed25519Key, Ed25519Verifier, MessageDigest, PublicKey, Refused, RsaKey, RsaPadding, RsaVerifier,
+};
+use verimage_import::Document;
 
 /// A bundle over an artifact. Where every signature check says no, it is refused; where every check says yes, it goes deep.
 pub fn bundle(data: &[u8]) {
     let artifact = Artifact::Bytes(b"artifact");
     let now = Timestamp::from_second(1_775_000_000).expect("a time");
-    assert!(verifier::<false>(INSTANCE).expect("the leaf").verify(data, artifact, now).is_err(), "accepted without a signature");
-    let _ = verifier::<true>(INSTANCE).expect("the leaf").verify(data, artifact, now);
+    assert!(NEVER.verify(data, artifact, now).is_err(), "accepted without a signature");
+    let _ = ALWAYS.verify(data, artifact, now);
 }
+
+static NEVER: LazyLock<ArtifactVerifier> = LazyLock::new(|| verifier::<false>(INSTANCE).expect("the leaf"));
+static ALWAYS: LazyLock<ArtifactVerifier> = LazyLock::new(|| verifier::<true>(INSTANCE).expect("the leaf"));
 
 /// A trusted root is read or refused, with a reason.
 pub fn trusted_root(data: &[u8]) {
@@ -46,15 +60,40 @@ fn verifier<const ANSWER: bool>(root: &[u8]) -> Result<ArtifactVerifier, PolicyE
     ArtifactVerifier::new(&serde_json::from_str(leaf).expect("a leaf"), anchors, set::<ANSWER>())
 }
 
-/// A certificate is read or refused; what is read keeps its bytes, and is never its own anchor.
+/// A certificate is read or refused; what is read keeps its bytes, and is never its own anchor. Several, one behind the other, are
+/// a leaf, what is between, and an anchor: where every signature check says no there is no path, where every check says yes
+/// the path goes from the one to the other.
 pub fn certificate(data: &[u8]) {
-    if let Ok(certificate) = Certificate::from_der(data) {
-        assert_eq!(certificate.der(), data);
-        assert!(certificate.tbs_der().len() < data.len());
-        let anchors = [certificate.clone()];
-        let moment = certificate.validity().not_before;
-        assert!(PathRules::new(&anchors, &[], moment).leaf(Leaf::Any).find(&certificate, &set::<true>()).is_err());
+    let certificates: Vec<Certificate> = pieces(data).into_iter().map_while(|der| Certificate::from_der(der).ok()).collect();
+    let Some(leaf) = certificates.first() else { return };
+    assert!(data.starts_with(leaf.der()) && leaf.tbs_der().len() < leaf.der().len());
+    let moment = leaf.validity().not_before;
+    let own = [leaf.clone()];
+    assert!(PathRules::new(&own, &[], moment).leaf(Leaf::Any).find(leaf, &set::<true>()).is_err());
+    let [leaf, between @ .., anchor] = certificates.as_slice() else { return };
+    let anchors = [anchor.clone()];
+    let rules = PathRules::new(&anchors, between, moment).leaf(Leaf::Any);
+    assert!(rules.find(leaf, &set::<false>()).is_err(), "a path without a signature");
+    if let Ok(path) = rules.find(leaf, &set::<true>()) {
+        assert_eq!((path.leaf().der(), path.anchor().der()), (leaf.der(), anchor.der()));
+        assert!(path.certificates().iter().all(|certificate| certificate.validity().contains(moment)));
     }
+}
+
+/// SEQUENCEs in DER, one behind the other; the last has the rest.
+fn pieces(mut data: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    while !data.is_empty() && found.len() < 12 {
+        let length = match data {
+            [0x30, 0x82, high, low, ..] => 4 + usize::from(u16::from_be_bytes([*high, *low])),
+            [0x30, 0x81, length, ..] => 3 + usize::from(*length),
+            _ => data.len(),
+        };
+        let (piece, rest) = data.split_at(length.min(data.len()));
+        found.push(piece);
+        data = rest;
+    }
+    found
 }
 
 /// A timestamp without an anchor is refused, whatever it is over.
@@ -65,9 +104,9 @@ pub fn timestamp(data: &[u8]) {
 /// The trusted root of the tests' sigstore instance.
 const INSTANCE: &[u8] = include_bytes!("../seeds/trusted-root/instance");
 
-/// A crypto set whose ECDSA checks all give one answer.
+/// A crypto set whose checks all give one answer.
 fn set<const ANSWER: bool>() -> CryptoSet {
-    CryptoSet { ecdsa: &Always::<ANSWER>, ..CryptoSet::rustcrypto() }
+    CryptoSet { name: "fuzz", ecdsa: &Always::<ANSWER>, ed25519: &Always::<ANSWER>, rsa: &Always::<ANSWER> }
 }
 
 /// A manifest is read or refused; what is read is one kind.
@@ -117,12 +156,19 @@ pub fn payload(data: &[u8]) {
     }
 }
 
-/// A policy loads or is refused with a place inside the text.
+/// A policy loads or is refused with a place inside the text. What is converted, from whichever tool it is, is a native policy
+/// that stays what it is.
 pub fn policy(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Err(error) = PolicyLoader::new().load_text(text, "fuzz", &FolderMaterial::new(None)) {
+    let loader = PolicyLoader::new();
+    if let Err(error) = loader.load_text(text, "fuzz", &FolderMaterial::new(None)) {
         let lines = text.matches(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count() + 2;
         assert!(error.location.is_none_or(|(line, _)| line <= lines));
+    }
+    if let Ok(native) = loader.convert(text) {
+        let value = |text: &str| Document::parse(text).expect("it is YAML").value().clone();
+        let again = loader.convert(&native).unwrap_or_else(|error| panic!("{error}\n{native}"));
+        assert_eq!(value(&again), value(&native));
     }
 }
 
@@ -134,48 +180,6 @@ pub fn reference(data: &[u8]) {
         assert_eq!(ImageRef::parse(&image.familiar()), Ok(image));
     }
 }
-
-/// A whole verification from an arbitrary transcript. Where every signature check says no, nothing is allowed; where
-/// every check says yes, what is allowed is the digest that the reference names, or one below it.
-pub fn session(data: &[u8]) {
-    let Ok(transcript) = Transcript::parse(data) else { return };
-    if let Some(verdict) = judge::<false>(&transcript) {
-        assert_ne!(verdict.decision, Decision::Allow, "allowed without a signature");
-        assert!(verdict.code.is_some());
-    }
-    if let Some(verdict) = judge::<true>(&transcript) {
-        assert_eq!(verdict.code.is_none(), verdict.decision == Decision::Allow);
-        assert!(verdict.decision != Decision::Allow || (verdict.admitted && verdict.digest.is_some()));
-    }
-}
-
-/// The verdict over a transcript where every signature check gives the same answer.
-fn judge<const ANSWER: bool>(transcript: &Transcript) -> Option<Verdict> {
-    let image = ImageRef::parse(transcript.image()).ok()?;
-    let replay = transcript.replay().ok()?;
-    let policy =
-        PolicyLoader::with_crypto(set::<ANSWER>()).load_text(POLICY, "fuzz", &FolderMaterial::new(None)).expect("the policy loads");
-    let limits = transcript.limits().within(&Limits::default());
-    let context = Context::new(Timestamp::UNIX_EPOCH, &limits);
-    let mut session = Session::new(&policy, image, None);
-    loop {
-        match session.step(&context) {
-            Progress::Done(verdict) => return Some(*verdict),
-            Progress::Pause => {}
-            Progress::Fetch(wants) => {
-                let answers = wants.into_iter().map(|want| verimage_core::Answer { result: replay.answer(&want), want }).collect();
-                session.supply(answers, &context);
-            }
-        }
-    }
-}
-
-/// One leaf under every kind of check, in a tree that needs it.
-const POLICY: &str = r#"{
-  "apiVersion": "verimage/v1", "kind": "ImagePolicy",
-  "trust": {"key": {"publicKey": {"pem": "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEXvRNv3ZDGALOSnLMlbxWM6qFw/t5\n9icYdbU5c+2FKjSe10RcxRkSXcHfVd0Yi+MP9Bxt57BIbmNSl5L9ANtvLA==\n-----END PUBLIC KEY-----\n"}}},
-  "rules": [{"name": "fuzz", "images": ["**/**"], "subject": "either", "require": {"cosign": {"key": "key", "transparency": "none"}}}]
-}"#;
 
 #[derive(Debug)]
 struct Always<const ANSWER: bool>;
@@ -192,39 +196,91 @@ impl<const ANSWER: bool> EcdsaKey for Always<ANSWER> {
     }
 }
 
-/// Runs a target over the seeds in `seeds/<name>`; says how many there were.
-pub fn replay_seeds(name: &str, target: fn(&[u8])) -> usize {
+impl<const ANSWER: bool> Ed25519Verifier for Always<ANSWER> {
+    fn load(&self, _: &PublicKey) -> Result<Box<dyn Ed25519Key>, Refused> {
+        Ok(Box::new(Always::<ANSWER>))
+    }
+}
+
+impl<const ANSWER: bool> Ed25519Key for Always<ANSWER> {
+    fn verify(&self, _: &[u8], _: &[u8; 64]) -> Result<(), Refused> {
+        if ANSWER { Ok(()) } else { Err(Refused) }
+    }
+}
+
+impl<const ANSWER: bool> RsaVerifier for Always<ANSWER> {
+    fn load(&self, _: &PublicKey) -> Result<Box<dyn RsaKey>, Refused> {
+        Ok(Box::new(Always::<ANSWER>))
+    }
+}
+
+impl<const ANSWER: bool> RsaKey for Always<ANSWER> {
+    fn verify(&self, _: RsaPadding, _: &MessageDigest, _: &[u8]) -> Result<(), Refused> {
+        if ANSWER { Ok(()) } else { Err(Refused) }
+    }
+}
+
+/// The seeds of a target by their names.
+pub fn seeds(name: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
-    let seeds = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| std::fs::read(entry.ok()?.path()).ok());
-    seeds.map(|seed| target(&seed)).count()
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.ok()?.path();
+        Some((path.file_name()?.to_string_lossy().into_owned(), std::fs::read(&path).ok()?))
+    };
+    std::fs::read_dir(folder).into_iter().flatten().filter_map(read).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Each is a binary in Cargo.toml, and the other way round.
+    const TARGETS: &[(&str, fn(&[u8]))] = &[
+        ("admission", admission),
+        ("bundle", bundle),
+        ("certificate", certificate),
+        ("containers-policy", containers_policy),
+        ("manifest", manifest),
+        ("notary-collection", notary_collection),
+        ("notary-metadata", notary_metadata),
+        ("notation-envelope", notation_envelope),
+        ("notation-policy", notation_policy),
+        ("notation-revocation", notation_revocation),
+        ("payload", payload),
+        ("policy", policy),
+        ("reference", reference),
+        ("session", session),
+        ("simple-signing", simple_signing),
+        ("timestamp", timestamp),
+        ("trusted-root", trusted_root),
+    ];
+
+    #[test]
+    fn every_binary_has_its_target() {
+        let manifest = include_str!("../Cargo.toml");
+        let binaries: Vec<_> = manifest.split("[[bin]]").skip(1).filter_map(|text| text.split('"').nth(1)).collect();
+        assert_eq!(binaries, TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    }
+
     #[test]
     fn seeds_pass() {
-        let targets: [(&str, fn(&[u8])); 16] = [
-            ("bundle", bundle),
-            ("certificate", certificate),
-            ("containers-policy", containers_policy),
-            ("manifest", manifest),
-            ("notation-envelope", notation_envelope),
-            ("notation-policy", notation_policy),
-            ("notation-revocation", notation_revocation),
-            ("notary-collection", notary_collection),
-            ("notary-metadata", notary_metadata),
-            ("payload", payload),
-            ("policy", policy),
-            ("reference", reference),
-            ("session", session),
-            ("simple-signing", simple_signing),
-            ("timestamp", timestamp),
-            ("trusted-root", trusted_root),
-        ];
-        for (name, target) in targets {
-            assert!(replay_seeds(name, target) > 0, "{name} has no seeds");
+        for (name, target) in TARGETS {
+            let seeds = seeds(name);
+            assert!(!seeds.is_empty(), "{name} has no seeds");
+            seeds.iter().for_each(|(_, seed)| target(seed));
+        }
+    }
+
+    /// Every grammar of policies is among the seeds of `policy`, with the samples that the tests share.
+    #[test]
+    fn policies_of_every_tool_are_converted() {
+        let samples = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/tests/policy/samples")).unwrap();
+        let texts: Vec<_> = samples.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+        assert!(texts.len() >= 7);
+        for text in texts {
+            let native = PolicyLoader::new().convert(std::str::from_utf8(&text).unwrap()).unwrap();
+            assert!(native.contains("verimage/v1"));
+            policy(&text);
         }
     }
 
@@ -246,15 +302,5 @@ mod tests {
             let envelope = Envelope::parse(format, &std::fs::read(folder.join(name)).unwrap()).unwrap();
             assert!(envelope.verify_integrity(&set::<true>(), PssSalt::Strict).is_ok(), "{name}");
         }
-    }
-
-    /// The seeds reach the end of a session: with checks that always say yes, a real transcript is allowed.
-    #[test]
-    fn a_real_transcript_goes_deep() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/session");
-        let transcript = |name: &str| Transcript::parse(&std::fs::read(folder.join(name)).unwrap()).unwrap();
-        assert_eq!(judge::<true>(&transcript("p256")).unwrap().decision, Decision::Allow);
-        assert_eq!(judge::<false>(&transcript("p256")).unwrap().code.as_deref(), Some("signature-invalid"));
-        assert_eq!(judge::<true>(&transcript("unsigned")).unwrap().code.as_deref(), Some("signature-not-found"));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use verimage::CryptoSet;
 use verimage_core::Timestamp;
+use verimage_cosign::log::canonical::rfc8785;
 use verimage_crypto::PublicKey;
 use verimage_tuf::{
     Answer, Expectation, Gun, Known, Need, Outcome, Pins, Request, RoleFile, Step, TargetRule, TrustState, Verification, Wanted,
@@ -13,8 +14,11 @@ use verimage_tuf::{
 
 use crate::set;
 
-/// Canonical JSON is its own canonical form, unless characters stand in it that JSON wants escaped.
+/// Canonical JSON, of either kind, is its own canonical form; Notary's unless characters stand in it that JSON wants escaped.
 pub fn notary_metadata(data: &[u8]) {
+    if let Ok(form) = rfc8785(data) {
+        assert_eq!(rfc8785(&form).as_ref(), Ok(&form));
+    }
     if let Ok(form) = canonical_json(data)
         && form.iter().all(|byte| *byte >= b' ')
     {

@@ -2,7 +2,8 @@
 //!
 //! It calls the product's public interfaces and decides nothing itself. The grammar of the cases is the corpus's own.
 //!
-//! Beside it, what tests share: a sigstore [`instance`] that signs, and a registry in [`memory`]; and the book of [`attacks`].
+//! Beside it, what tests share: a sigstore [`instance`] that signs, a registry in [`memory`], the [`fixtures`] as questions, and the
+//! book of [`attacks`].
 
 mod admission;
 pub mod attacks;
@@ -10,6 +11,8 @@ pub mod bundle;
 mod canonical;
 mod cosign;
 mod crypto;
+pub mod descriptors;
+pub mod fixtures;
 pub mod instance;
 pub mod memory;
 mod notary;

@@ -141,6 +141,14 @@ impl Transcript {
     /// # Errors
     /// A blob that is missing or does not have its digest.
     pub fn replay(&self) -> Result<Replay, TranscriptError> {
+        Ok(Replay::of(&self.answers()?))
+    }
+
+    /// Every answer, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// A blob that is missing or does not have its digest.
+    pub fn answers(&self) -> Result<Vec<Answer>, TranscriptError> {
         let mut blobs = BTreeMap::new();
         for (digest, text) in &self.blobs {
             let bytes = STANDARD.decode(text).map_err(|error| TranscriptError(format!("blob {digest}: {error}")))?;
@@ -149,11 +157,8 @@ impl Transcript {
             }
             blobs.insert(digest, Blob::new(bytes));
         }
-        let mut answers = HashMap::new();
-        for recorded in &self.answers {
-            answers.entry(recorded.want.clone()).or_insert(recorded.result(&blobs)?);
-        }
-        Ok(Replay { answers })
+        let answer = |recorded: &Recorded| Ok(Answer { want: recorded.want.clone(), result: recorded.result(&blobs)? });
+        self.answers.iter().map(answer).collect()
     }
 }
 

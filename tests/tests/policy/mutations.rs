@@ -151,6 +151,16 @@ fn mutations(sample: &Sample, document: &Value) -> Vec<(String, Value)> {
     mutations
 }
 
+/// Among the samples is a leaf of each scheme.
+#[test]
+fn the_samples_have_every_scheme() {
+    let natives: Vec<String> =
+        SAMPLES.iter().map(|sample| native(Document::parse_stream(sample.text).unwrap().value()).unwrap().to_string()).collect();
+    for leaf in ["cosign", "notation", "notaryV1", "simpleSigning"] {
+        assert!(natives.iter().any(|native| native.contains(&format!("\"{leaf}\":"))), "{leaf}");
+    }
+}
+
 #[test]
 fn every_member_counts() {
     let mut silent = Vec::new();
