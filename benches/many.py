@@ -21,7 +21,7 @@ SIZES = [10, 100, 1_000, 10_000, 100_000]
 
 
 def built():
-    build = ["cargo", "build", "--quiet", "--release", "-p", "verimage-cli", "-p", "verimage-benches", "--bins", "--message-format=json"]
+    build = ["cargo", "build", "--quiet", "--profile", "bench", "-p", "verimage-cli", "-p", "verimage-benches", "--bins", "--message-format=json"]
     messages = subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     return {Path(path).name: path for path in re.findall(r'"executable":"([^"]+)"', messages)}
 
