@@ -2,7 +2,8 @@
 //!
 //! It calls the product's public interfaces and decides nothing itself. The grammar of the cases is the corpus's own.
 //!
-//! Beside it, what tests share: a sigstore [`instance`] that signs, and a registry in [`memory`]; and the book of [`attacks`].
+//! Beside it, what tests share: a sigstore [`instance`] that signs, and a registry in [`memory`]; the book of [`attacks`], what is
+//! [`support`]ed, and every field of policies ([`policy_reference`]).
 
 mod admission;
 pub mod attacks;
@@ -12,11 +13,14 @@ mod cosign;
 mod crypto;
 pub mod instance;
 pub mod memory;
+pub mod named;
 mod notary;
 mod notation;
 mod policy;
+pub mod policy_reference;
 mod reference;
 mod simple_signing;
+pub mod support;
 mod timestamp;
 mod transparency;
 mod tuf;
