@@ -3,7 +3,7 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint python-test node-test docs deny corpus differential interop interop-all soak bench bench-ratios bench-instructions bench-baseline bench-many bench-peers bench-admission hostile-all fuzz-smoke fuzz-long attacks codes tools
+.PHONY: demo examples test check lint python-test node-test docs book deny corpus differential interop interop-all soak bench bench-ratios bench-instructions bench-baseline bench-many bench-peers bench-admission hostile-all fuzz-smoke fuzz-long attacks policy-reference support codes tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -41,10 +41,15 @@ python-test:
 node-test:
 	@bindings/node/test.sh
 
-docs:
+docs: book
 	@tests/tools/readme.sh
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --workspace --no-deps
 	@$(CARGO) run --quiet -p verimage-cli -- codes --format markdown | diff - docs/codes.md
+	@$(CARGO) test --quiet -p verimage-cli --test cli_book every_block -- --nocapture
+
+# The book of docs/, into target/book, with every link followed; skipped aloud where its tool cannot be had.
+book:
+	@tests/tools/book.sh
 
 deny:
 	@tests/tools/deny.sh
@@ -119,6 +124,14 @@ fuzz-long:
 # docs/attacks.md from tests/attacks.toml; a test compares them.
 attacks:
 	@$(CARGO) run --quiet -p verimage-tests --example attacks > docs/attacks.md
+
+# docs/policy-reference.md from the JSON Schema and tests/policy-reference.toml; a test compares them.
+policy-reference:
+	@$(CARGO) run --quiet -p verimage-tests --example policy_reference > docs/policy-reference.md
+
+# docs/support.md and the tables of the README from tests/support.toml; a test compares them.
+support:
+	@$(CARGO) run --quiet -p verimage-tests --example support
 
 # docs/codes.md from the table in the code.
 codes:

@@ -22,7 +22,7 @@ use crate::output::Console;
 
 /// Runs the command line as its process would: `arguments` begin with the program's name, the result is the exit code.
 ///
-/// For wrappers that bring the same command line in another package. Everything else here is private.
+/// For wrappers that bring the same command line in another package.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let arguments = image_verifier::translated(&arguments).unwrap_or(arguments);
@@ -44,6 +44,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             failure.exit().code()
         }
     }
+}
+
+/// Whether these arguments, which begin with the program's name, can be understood; nothing is done.
+///
+/// # Errors
+/// What the command line would say before it exits with status 2.
+pub fn understand(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    let arguments = args::Arguments::try_parse_from(arguments).map_err(|error| error.to_string())?;
+    let environment = plan::Environment { policy: Some("policy.yaml".into()), ..plan::Environment::default() };
+    plan::Plan::new(arguments, &environment).map_err(|failure| render::failure::page(&failure).uncoloured())?;
+    Ok(())
 }
 
 fn run(arguments: args::Arguments, console: &mut Console) -> Result<Exit, Failure> {

@@ -139,7 +139,7 @@ impl Page {
         self.lines.extend(other.lines);
     }
 
-    fn uncoloured(&self) -> String {
+    pub(crate) fn uncoloured(&self) -> String {
         self.lines.iter().map(|line| line.iter().map(|(_, piece)| piece.as_str()).chain(["\n"]).collect::<String>()).collect()
     }
 

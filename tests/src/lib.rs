@@ -2,8 +2,8 @@
 //!
 //! It calls the product's public interfaces and decides nothing itself. The grammar of the cases is the corpus's own.
 //!
-//! Beside it, what tests share: a sigstore [`instance`] that signs, a registry in [`memory`], the [`fixtures`] as questions, and the
-//! book of [`attacks`].
+//! Beside it, what tests share: a sigstore [`instance`] that signs, a registry in [`memory`], the [`fixtures`] as questions; the book of
+//! [`attacks`], what is [`support`]ed, and every field of policies ([`policy_reference`]).
 
 mod admission;
 pub mod attacks;
@@ -15,11 +15,14 @@ pub mod descriptors;
 pub mod fixtures;
 pub mod instance;
 pub mod memory;
+pub mod named;
 mod notary;
 mod notation;
 mod policy;
+pub mod policy_reference;
 mod reference;
 mod simple_signing;
+pub mod support;
 mod timestamp;
 mod transparency;
 mod tuf;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use verimage::Code;
 use verimage::core::StoreErrorKind;
 use verimage_tests::attacks::{Book, Row, Table, repository};
+use verimage_tests::named;
 
 #[test]
 fn the_page_is_that_of_the_book() {
@@ -61,12 +62,7 @@ fn told_by(test: &str, row: &Row) -> Result<String, String> {
         let code = code_of_case(place, name).ok_or(format!("{place} has no case {name} that is refused"))?;
         return if row.codes.contains(&code) { Ok(format!("{code:?}")) } else { Err(format!("{test} is refused with {code}")) };
     }
-    let text = fs::read_to_string(repository().join(place)).map_err(|error| format!("{place}: {error}"))?;
-    let before = text.split_once(&format!("fn {name}(")).ok_or(format!("{place} has no {name}"))?.0;
-    let attribute = before.trim_end().trim_end_matches("async").trim_end().lines().last().unwrap_or_default().trim();
-    if !["#[test]", "#[tokio::test"].iter().any(|start| attribute.starts_with(start)) {
-        return Err(format!("{test} is no test"));
-    }
+    let text = named::test(place, name)?;
     Ok(reach(&text, name))
 }
 

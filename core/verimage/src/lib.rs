@@ -52,3 +52,8 @@ pub use verimage_registry as registry;
 pub async fn verify(image_ref: &str, policy: &Policy) -> Result<Verdict, Error> {
     Verimage::builder().build()?.verify(image_ref, policy).await
 }
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -337,27 +337,60 @@ mod schema {
 
     /// Replaces the free `require` of a rule by the nodes and leaves that exist.
     pub(super) fn insert_requirements(schema: &mut Value, leaves: Vec<(&str, Value)>) {
-        let reason = json!({"type": "object", "required": ["reason"], "additionalProperties": false, "properties": {"reason": {"type": "string", "minLength": 1}}});
         let node = json!({"$ref": "#/$defs/Requirement"});
-        let list = json!({"type": "array", "minItems": 1, "maxItems": 64, "items": node});
-        let threshold = json!({"type": "object", "required": ["k", "of"], "additionalProperties": false, "properties": {
-            "k": {"type": "integer", "minimum": 1}, "of": list, "distinct": {"enum": ["signer", "entry"], "default": "signer"}}});
-        let fixed = [("allOf", list.clone()), ("anyOf", list), ("threshold", threshold), ("allow", reason.clone()), ("deny", reason)];
-        let mut choices = Vec::new();
-        for (name, body) in fixed {
-            choices.push(json!({"type": "object", "required": [name], "additionalProperties": false, "properties": {name: body}}));
-        }
-        for (name, body) in leaves {
-            choices.push(
-                json!({"type": "object", "required": [name], "additionalProperties": false, "properties": {name: hoist(schema, body)}}),
-            );
-        }
+        let choices: Vec<Value> = fixed(&node)
+            .into_iter()
+            .map(|(name, body)| choice(name, body))
+            .chain(leaves.into_iter().map(|(name, body)| choice(name, hoist(schema, body))))
+            .collect();
         if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
             definitions.insert("Requirement".to_owned(), json!({"description": "What must be proven.", "oneOf": choices}));
         }
-        if let Some(require) = schema.pointer_mut("/$defs/RuleDocument/properties/require") {
-            *require = node;
+        for place in ["RuleDocument", "AttestationDocument"] {
+            if let Some(require) = schema.pointer_mut(&format!("/$defs/{place}/properties/require")) {
+                let mut tree = node.clone();
+                if let (Some(tree), Some(told)) = (tree.as_object_mut(), require.get("description")) {
+                    tree.insert("description".to_owned(), told.clone());
+                }
+                *require = tree;
+            }
         }
+    }
+
+    /// The nodes that belong to no scheme.
+    fn fixed(node: &Value) -> [(&'static str, Value); 5] {
+        let list = |description: &str| json!({"type": "array", "minItems": 1, "maxItems": 64, "items": node, "description": description});
+        let threshold = json!({
+            "type": "object", "required": ["k", "of"], "additionalProperties": false, "description": "As many of these as `k` says.",
+            "properties": {
+                "k": {"type": "integer", "minimum": 1, "description": "How many of them are enough."},
+                "of": list("What is counted."),
+                "distinct": {"default": "signer", "description": "How they are counted.", "oneOf": [
+                    {"const": "signer", "type": "string", "description": "By signers: one key under two names is one."},
+                    {"const": "entry", "type": "string", "description": "By entries of `of`, whoever signed."},
+                ]},
+            },
+        });
+        let reason = |description: &str| {
+            json!({
+                "type": "object", "required": ["reason"], "additionalProperties": false, "description": description,
+                "properties": {"reason": {"type": "string", "minLength": 1, "description": "Why, as verdicts print it."}},
+            })
+        };
+        [
+            ("allOf", list("Each of these.")),
+            ("anyOf", list("At least one of these.")),
+            ("threshold", threshold),
+            (
+                "allow",
+                reason("The image is allowed without a signature, and the verdict says so. This is the whole requirement of a rule."),
+            ),
+            ("deny", reason("The image is denied. This is the whole requirement of a rule.")),
+        ]
+    }
+
+    fn choice(name: &str, body: Value) -> Value {
+        json!({"type": "object", "required": [name], "additionalProperties": false, "properties": {name: body}})
     }
 
     /// Moves the definitions of a leaf's schema to the document.
