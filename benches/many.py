@@ -30,7 +30,7 @@ def policy(work, rules):
     """So many rules, of which the middle one is for the images."""
 
     def rule(at):
-        pattern = "*/many" if at == rules // 2 else f"registry.example/team-{at}/**"
+        pattern = "**/many" if at == rules // 2 else f"registry.example/team-{at}/**"
         return f"  - {{ name: rule-{at}, images: ['{pattern}'], require: {{ cosign: {{ key: demo, transparency: none, format: simpleSigning }} }} }}\n"
 
     path = work / f"policy-{rules}.yaml"

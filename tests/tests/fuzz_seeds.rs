@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use verimage::CryptoSet;
-use verimage_tests::fixtures::{Recording, everything};
+use verimage_tests::fixtures::{Recording, everything, folder};
 
 /// Each fixture with the name of its seed.
 const SEEDS: [(&str, &str); 19] = [
@@ -31,17 +31,18 @@ const SEEDS: [(&str, &str); 19] = [
 
 #[test]
 fn sessions_of_every_scheme_are_seeds() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/session");
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/session");
     let cases: Vec<Recording> = everything().iter().filter_map(|case| case.ask(CryptoSet::aws_lc()).ok()).collect();
     let mut different = Vec::new();
     for (fixture, seed) in SEEDS {
         let recording = cases.iter().find(|recording| recording.name == fixture).unwrap_or_else(|| panic!("{fixture} is gone"));
-        let text = serde_json::to_vec(recording.transcript()).unwrap();
+        // What was not found is told with its path.
+        let text = serde_json::to_string(recording.transcript()).unwrap().replace(&folder("").display().to_string(), "/fixtures/");
         if std::env::var_os("VERIMAGE_UPDATE_FIXTURES").is_some() {
-            fs::write(folder.join(seed), &text).unwrap();
+            fs::write(seeds.join(seed), &text).unwrap();
         }
-        different.extend((fs::read(folder.join(seed)).ok() != Some(text)).then_some(seed));
+        different.extend((fs::read_to_string(seeds.join(seed)).ok() != Some(text)).then_some(seed));
     }
     assert!(different.is_empty(), "{different:?}: set VERIMAGE_UPDATE_FIXTURES=1 to write them");
-    assert_eq!(fs::read_dir(folder).unwrap().count(), SEEDS.len(), "a seed that no fixture makes");
+    assert_eq!(fs::read_dir(seeds).unwrap().count(), SEEDS.len(), "a seed that no fixture makes");
 }
