@@ -109,8 +109,9 @@ sbom() {
     local tool file="verimage-$version.cdx.json"
     tool="$("$root/tests/tools/cargo-tool.sh" cargo-cyclonedx 0.5.9)" || { skip sbom "cargo-cyclonedx cannot be had" && return; }
     in_folder sbom env PATH="$tool:$PATH" cargo cyclonedx --quiet --manifest-path cli/Cargo.toml --format json --spec-version 1.5 \
-        --describe binaries --no-build-deps --target "$triple" --override-filename verimage
-    sed "s|$work/sbom/source|/verimage|g" "$work/sbom/source/cli/verimage.json" >"$folder/$file"
+        --describe binaries --no-build-deps --target "$triple"
+    in_folder sbom cargo tree --locked --package verimage-cli --edges normal --target "$triple" --no-dedupe --prefix none --format '{p}' |
+        python3 "$here/bill.py" "$work/sbom/source/cli/verimage_bin.cdx.json" "$work/sbom/source" >"$folder/$file"
     names_no_machine "$file" <"$folder/$file"
 }
 
@@ -130,27 +131,30 @@ maturin() {
     echo "$tools/bin"
 }
 
+# Both packages are built in one folder: most of what they are built from is the same.
+packages() {
+    if [ ! -d "$work/packages" ]; then source_of packages; fi
+}
+
 wheel() {
-    local tools wheels="$work/wheel/wheels" file
+    local tools wheels="$work/packages/wheels" file
     tools="$(maturin)" || { skip wheel "maturin cannot be had" && return; }
-    source_of wheel
-    in_folder wheel "$tools/maturin" build --quiet --locked --profile "$profile" --interpreter "$tools/python" \
+    packages
+    in_folder packages "$tools/maturin" build --quiet --locked --profile "$profile" --interpreter "$tools/python" \
         --manifest-path bindings/python/Cargo.toml --out "$wheels"
     file="$(cd "$wheels" && echo *.whl)"
-    python3 -m zipfile -e "$wheels/$file" "$work/wheel/content"
-    find "$work/wheel/content" -type f -exec cat {} + | names_no_machine "$file"
+    python3 -m zipfile -e "$wheels/$file" "$work/packages/content"
+    find "$work/packages/content" -type f -exec cat {} + | names_no_machine "$file"
     mv "$wheels/$file" "$folder"
-    rm -rf "$work/wheel"
 }
 
 npm() {
     local file
-    source_of npm
-    in_folder npm env VERIMAGE_NODE_PROFILE="$profile" bindings/node/test.sh true
-    file="$(cd "$work/npm/target" && ls node/*.tgz)" || { skip npm "it was not built" && return; }
-    tar -xzOf "$work/npm/target/$file" | names_no_machine "$file"
-    mv "$work/npm/target/$file" "$folder"
-    rm -rf "$work/npm"
+    packages
+    in_folder packages env VERIMAGE_NODE_PROFILE="$profile" bindings/node/test.sh true
+    file="$(cd "$work/packages/target" && ls node/*.tgz)" || { skip npm "it was not built" && return; }
+    tar -xzOf "$work/packages/target/$file" | names_no_machine "$file"
+    mv "$work/packages/target/$file" "$folder"
 }
 
 for part in $parts; do
