@@ -3,7 +3,9 @@
 CARGO ?= cargo
 FIXTURES := tests/fixtures/cosign
 
-.PHONY: demo examples test check lint python-test node-test docs book deny corpus differential interop interop-all soak bench bench-ratios bench-instructions bench-baseline bench-many bench-peers bench-admission hostile-all fuzz-smoke fuzz-long attacks policy-reference support codes tools
+.PHONY: demo examples test check lint python-test node-test docs book deny corpus differential interop interop-all soak bench bench-ratios \
+	bench-instructions bench-baseline bench-many bench-peers bench-admission hostile-all fuzz-smoke fuzz-long attacks policy-reference support codes \
+	supply-chain package release-trial tools
 
 # The main job on a shipped image: allowed, its unsigned twin denied, a tampered one denied.
 demo:
@@ -136,5 +138,23 @@ support:
 # docs/codes.md from the table in the code.
 codes:
 	@$(CARGO) run --quiet -p verimage-cli -- codes --format markdown > docs/codes.md
+
+# docs/supply-chain.md from tests/supply-chain.toml; a test compares them.
+supply-chain:
+	@$(CARGO) run --quiet -p verimage-tests --example supply-chain > docs/supply-chain.md
+
+# Each crate that is published, packed and built from its package alone, after those that it uses. Nothing is sent.
+package:
+	$(CARGO) package --quiet --workspace --exclude verimage-benches --exclude verimage-tests --locked --allow-dirty
+
+# A whole release of the commit that is checked out: built twice, published in a registry of this machine, signed with a key of the
+# moment, verified by itself, its altered twin refused. PROFILE=dev is quicker, and shows the same but for what is shipped.
+PROFILE ?= release
+TRIAL := $(or $(CARGO_TARGET_DIR),target)/release-trial
+release-trial:
+	@tests/tools/install.sh registry cosign || true
+	@rm -rf $(TRIAL)
+	@cli/deploy/release.sh --twice --profile $(PROFILE) $(TRIAL)
+	@. tests/tools/env.sh && python3 tests/interop/release.py $(TRIAL)
 
 check: test lint docs deny corpus differential interop fuzz-smoke

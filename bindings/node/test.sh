@@ -33,7 +33,7 @@ cp -r "$here/package.json" "$here/README.md" "$here/tsconfig.json" "$here/lib" "
 ln -s "$tools/node_modules" "$stage/node_modules"
 
 profile="${VERIMAGE_NODE_PROFILE:-dev}"
-CARGO_TARGET_DIR="$target" cargo build --quiet --lib --profile "$profile" --manifest-path "$here/Cargo.toml"
+CARGO_TARGET_DIR="$target" cargo build --quiet --locked --lib --profile "$profile" --manifest-path "$here/Cargo.toml"
 built="$target/${profile/dev/debug}"
 machine="$(node -p '[process.platform, process.arch].concat(process.platform === "linux"
     ? (process.report.getReport().header.glibcVersionRuntime ? "gnu" : "musl") : []).join("-")')"

@@ -1,15 +1,9 @@
 #!/usr/bin/env bash
 # Licences, banned packages, duplicates and sources, by cargo-deny. Installed once into the cache.
 set -euo pipefail
-version=0.20.2
-root="${XDG_CACHE_HOME:-$HOME/.cache}/verimage/tools/cargo-deny-$version"
-if [ ! -x "$root/bin/cargo-deny" ]; then
-    echo "installing cargo-deny $version (once, some minutes)"
-    CARGO_TARGET_DIR="$root/build" cargo install --quiet --locked --root "$root" "cargo-deny@$version"
-    rm -rf "$root/build"
-fi
+deny="$(tests/tools/cargo-tool.sh cargo-deny 0.20.2)/cargo-deny"
 cargo fetch --quiet --locked
-"$root/bin/cargo-deny" --offline check licenses bans sources
+"$deny" --offline check licenses bans sources
 
 # Bindings that are workspaces of their own. What they bring must be what is tested here: the same versions, or one more of their own.
 versions() {
@@ -29,5 +23,5 @@ for lock in bindings/*/Cargo.lock; do
         exit 1
     fi
     cargo fetch --quiet --manifest-path "$binding"
-    "$root/bin/cargo-deny" --offline --manifest-path "$binding" --config deny.toml check licenses bans sources
+    "$deny" --offline --manifest-path "$binding" --config deny.toml check licenses bans sources
 done
