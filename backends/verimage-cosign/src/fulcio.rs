@@ -6,6 +6,8 @@ use verimage_crypto::x509::{Certificate, GeneralName, ObjectIdentifier};
 
 use crate::der;
 
+/// Below it are Fulcio's extensions.
+const FULCIO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1");
 /// The kind of `otherName` that holds a user's name at a private issuer.
 const USER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
 const ISSUER: u32 = 1;
@@ -108,8 +110,7 @@ impl Claims {
 }
 
 fn extension(certificate: &Certificate, number: u32) -> Result<Option<String>, String> {
-    let Ok(id) = ObjectIdentifier::new(&format!("1.3.6.1.4.1.57264.1.{number}")) else { return Ok(None) };
-    let Some(extension) = certificate.extension(id) else { return Ok(None) };
+    let Some(extension) = FULCIO.push_arc(number).ok().and_then(|id| certificate.extension(id)) else { return Ok(None) };
     let text = if number <= LAST_RAW { Some(extension.value()) } else { der::content(der::UTF8_STRING, extension.value()) };
     let text = text.and_then(|bytes| std::str::from_utf8(bytes).ok()).filter(|text| !text.is_empty());
     text.map(|text| Some(text.to_owned())).ok_or_else(|| format!("its extension `{}` is malformed", extension_name(number)))
