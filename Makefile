@@ -96,7 +96,7 @@ bench-instructions:
 bench-baseline:
 	@python3 benches/instructions.py --write
 
-# Audits of 10 to 100,000 images, policies of 10 to 100,000 rules: time, memory, what one more costs.
+# Audits of 10 to 100,000 images, policies of 10 to 50,000 rules: time, memory, what one more costs.
 bench-many:
 	@python3 benches/many.py
 
