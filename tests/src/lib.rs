@@ -2,7 +2,8 @@
 //!
 //! It calls the product's public interfaces and decides nothing itself. The grammar of the cases is the corpus's own.
 //!
-//! Beside it, what tests share: a sigstore [`instance`] that signs, and a registry in [`memory`]; and the book of [`attacks`].
+//! Beside it, what tests share: a sigstore [`instance`] that signs, and a registry in [`memory`]; the book of [`attacks`], and the
+//! record of the [`supply_chain`].
 
 mod admission;
 pub mod attacks;
@@ -17,6 +18,7 @@ mod notation;
 mod policy;
 mod reference;
 mod simple_signing;
+pub mod supply_chain;
 mod timestamp;
 mod transparency;
 mod tuf;
