@@ -3,7 +3,7 @@
 //! It calls the product's public interfaces and decides nothing itself. The grammar of the cases is the corpus's own.
 //!
 //! Beside it, what tests share: a sigstore [`instance`] that signs, a registry in [`memory`], the [`fixtures`] as questions; the book of
-//! [`attacks`], what is [`support`]ed, and every field of policies ([`policy_reference`]).
+//! [`attacks`], what is [`support`]ed, every field of policies ([`policy_reference`]), and the record of the [`supply_chain`].
 
 mod admission;
 pub mod attacks;
@@ -22,6 +22,7 @@ mod policy;
 pub mod policy_reference;
 mod reference;
 mod simple_signing;
+pub mod supply_chain;
 pub mod support;
 mod timestamp;
 mod transparency;

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 
-use serde_json::Value;
+use verimage_tests::supply_chain::metadata;
 
 /// Each crate of the workspace and the crates of the workspace that it may use. Downward only; never backend to backend.
 const ALLOWED: [(&str, &[&str]); 21] = [
@@ -76,11 +75,6 @@ const PURE: [&str; 10] = [
 
 /// Packages that pure crates never depend on.
 const IMPURE_PACKAGES: [&str; 5] = ["tokio", "reqwest", "hyper", "rustls", "getrandom"];
-
-fn metadata() -> Value {
-    let output = Command::new(env!("CARGO")).args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 #[test]
 fn dependencies_run_one_way() {
