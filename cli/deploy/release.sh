@@ -77,7 +77,7 @@ in_folder() {
 # names_no_machine NAME: no folder of this machine stands in what is read.
 names_no_machine() {
     local found
-    found="$(strings -a | grep -F -e "$work" -e "$root" -e "$HOME/" -e "$cargo_home" || true)"
+    found="$(strings -a | grep -F -e "$work" -e "$root" -e "$HOME/." -e "$cargo_home" || true)"
     if [ -n "$found" ]; then
         echo "$1 names the machine that built it: ${found:0:500}" >&2
         exit 1
