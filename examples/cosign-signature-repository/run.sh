@@ -19,6 +19,9 @@ show 0 verimage verify "$keycloak" --key platform.pub --signature-repository "$s
 echo "# Audit: everything is admitted, and what would be denied is said."
 show 0 verimage verify "$keycloak" "$vault" "$operator" --policy audit.yaml --jobs 1
 
+echo "# The same over what runs, as policy reports for the cluster: one passes, one fails."
+show 1 verimage audit --manifests workloads.yaml --policy enforce.yaml --at 2026-01-01T00:00:00Z --format policyreport
+
 echo "# Enforce: signed by somebody else, and not signed at all."
 show 0 verimage verify "$keycloak" --policy enforce.yaml
 show 1 verimage verify "$vault" --policy enforce.yaml
